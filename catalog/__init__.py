@@ -1,0 +1,1 @@
+"""What may be ordered, and who owns things."""

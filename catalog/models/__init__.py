@@ -1,0 +1,15 @@
+"""Tables of the catalog: the organisation that owns things and the items that may be ordered."""
+
+from catalog.models.item import CatalogItem, CatalogItemVersion, Lifecycle
+from catalog.models.organisation import CostCenter, Criticality, Environment, Service, Team
+
+__all__ = [
+    "CatalogItem",
+    "CatalogItemVersion",
+    "CostCenter",
+    "Criticality",
+    "Environment",
+    "Lifecycle",
+    "Service",
+    "Team",
+]
