@@ -1,0 +1,25 @@
+"""What was ordered and what became of it."""
+
+from provisioner.models.audit import AuditEvent
+from provisioner.models.ledger import RunEstimate
+from provisioner.models.request import Request
+from provisioner.models.review import ApprovalDecision, ApprovalStep
+from provisioner.models.run import Run, RunLogLine, RunPlan, RunTransition
+from provisioner.models.state import StateLock, StateVersion
+from provisioner.models.workspace import Workspace, WorkspaceResource
+
+__all__ = [
+    "ApprovalDecision",
+    "ApprovalStep",
+    "AuditEvent",
+    "Request",
+    "Run",
+    "RunEstimate",
+    "RunLogLine",
+    "RunPlan",
+    "RunTransition",
+    "StateLock",
+    "StateVersion",
+    "Workspace",
+    "WorkspaceResource",
+]

@@ -1,0 +1,137 @@
+"""One execution on a workspace, its plan, its log and its history."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from provisioner.domain.run import ACTIVE, RunKind, RunStatus
+
+STATUS_CHOICES = [(status.value, status.value.replace("_", " ")) for status in RunStatus]
+KIND_CHOICES = [(kind.value, kind.value.replace("_", " ")) for kind in RunKind]
+
+
+class Run(models.Model):
+    """One execution on a workspace.
+
+    `status` is written by services/transition.py alone. `fencing_token` rises with every claim: whoever holds
+    an older one can write neither state nor log nor status. Lease times are the database's clock.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("provisioner.Workspace", on_delete=models.PROTECT, related_name="runs")
+    request = models.ForeignKey("provisioner.Request", on_delete=models.PROTECT, related_name="runs")
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries"
+    )
+    kind = models.CharField(max_length=16, choices=KIND_CHOICES)
+    status = models.CharField(max_length=24, choices=STATUS_CHOICES)
+    status_at = models.DateTimeField()
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
+    item_version = models.ForeignKey("catalog.CatalogItemVersion", on_delete=models.PROTECT, related_name="+")
+    # What Terraform gets (`variables`) and what people see, with `size` (`parameters`).
+    variables = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict)
+    tags = models.JSONField(default=dict)
+    findings = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error_summary = models.CharField(max_length=500, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    fencing_token = models.PositiveIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=255, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    stop_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"],
+                condition=Q(status__in=sorted(status.value for status in ACTIVE)),
+                name="run_one_active_per_workspace",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[status.value for status in RunStatus]), name="run_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in RunKind]), name="run_kind_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="run_newest"),
+            models.Index(fields=["status", "status_at"], name="run_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class RunTransition(models.Model):
+    """One change of a run's status; appended in the same transaction, never changed."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="transitions")
+    sequence = models.PositiveIntegerField()
+    from_status = models.CharField(max_length=24, blank=True)
+    to_status = models.CharField(max_length=24, choices=STATUS_CHOICES)
+    at = models.DateTimeField()
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["run", "sequence"]
+        constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="transition_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} -> {self.to_status}"
+
+
+class RunPlan(models.Model):
+    """The saved plan of a run: applied byte for byte, and only while everything it binds to is the same.
+
+    `plan_file` and `document` are sealed (services/vault.py); `document` is the redacted plan JSON, gzipped.
+    """
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="plan")
+    digest = models.CharField(max_length=64)
+    module_digest = models.CharField(max_length=64)
+    variables_digest = models.CharField(max_length=64)
+    state_serial = models.BigIntegerField(null=True, blank=True)
+    state_lineage = models.CharField(max_length=64, blank=True)
+    engine_name = models.CharField(max_length=32)
+    engine_version = models.CharField(max_length=32)
+    lock_file = models.TextField(blank=True)
+    plan_file = models.BinaryField()
+    document = models.BinaryField()
+    counts = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class RunLogLine(models.Model):
+    """One redacted line of Terraform's output, or a stretch that was left out, saying so."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log_lines")
+    sequence = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    phase = models.CharField(max_length=16)
+    level = models.CharField(max_length=8)
+    address = models.CharField(max_length=512, blank=True)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["run", "sequence"]
+        constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="log_line_sequence")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,85 @@
+"""The one writer of a run's status: compare-and-set, then history, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Max
+
+from provisioner.domain.errors import Refusal
+from provisioner.domain.run import TERMINAL, RunStatus, check_move
+from provisioner.models import Run, RunTransition
+
+
+class StaleRun(Refusal):
+    """The run is not where the caller believed it to be."""
+
+    code = "stale_run"
+    status = 409
+    title = "The run has moved on"
+
+    def __init__(self, run_id: uuid.UUID | str, expected: RunStatus) -> None:
+        super().__init__(
+            f"Run {run_id} is no longer {expected.value.replace('_', ' ')}: somebody or something else moved it. "
+            "Look at the run again and repeat what you wanted if it still applies."
+        )
+        self.expected = expected
+
+
+def move(
+    run_id: uuid.UUID,
+    frm: RunStatus,
+    to: RunStatus,
+    *,
+    now: datetime,
+    actor: AbstractBaseUser | None = None,
+    reason: str = "",
+    fencing_token: int | None = None,
+    **fields: Any,
+) -> None:
+    """Move a run and append the move to its history.
+
+    `fencing_token`, when given, must still be the run's. `fields` are further columns written with the status.
+    Raises InvalidTransition (a bug) and StaleRun.
+    """
+    check_move(frm, to)
+    condition: dict[str, Any] = {"pk": run_id, "status": frm.value}
+    if fencing_token is not None:
+        condition["fencing_token"] = fencing_token
+    if to in TERMINAL:
+        fields.setdefault("finished_at", now)
+        fields.setdefault("lease_expires_at", None)
+    with transaction.atomic():
+        moved = Run.objects.filter(**condition).update(status=to.value, status_at=now, **fields)
+        if moved != 1:
+            raise StaleRun(run_id, frm)
+        _append(run_id, frm.value, to.value, now, actor, reason)
+
+
+def begin(run: Run, *, now: datetime, actor: AbstractBaseUser | None, reason: str = "") -> None:
+    """Insert a new run in `pending` with the first line of its history."""
+    run.status = RunStatus.PENDING.value
+    run.status_at = run.created_at = now
+    with transaction.atomic():
+        run.save(force_insert=True)
+        _append(run.pk, "", RunStatus.PENDING.value, now, actor, reason)
+
+
+def _append(
+    run_id: uuid.UUID, frm: str, to: str, now: datetime, actor: AbstractBaseUser | None, reason: str
+) -> None:
+    """Append one line to the history. The caller's UPDATE holds the run's row, so sequences cannot collide."""
+    last = RunTransition.objects.filter(run_id=run_id).aggregate(last=Max("sequence"))["last"] or 0
+    RunTransition.objects.create(
+        run_id=run_id,
+        sequence=last + 1,
+        from_status=frm,
+        to_status=to,
+        at=now,
+        actor_id=None if actor is None else actor.pk,
+        reason=reason[:500],
+    )
