@@ -89,8 +89,8 @@ variable "allocated_storage_gb" {
   nullable    = false
 
   validation {
-    condition     = var.allocated_storage_gb >= 20 && var.allocated_storage_gb <= 16384
-    error_message = "The allocated storage must be 20 to 16384 GB."
+    condition     = var.allocated_storage_gb >= 20 && var.allocated_storage_gb <= 16384 && floor(var.allocated_storage_gb) == var.allocated_storage_gb
+    error_message = "The allocated storage must be a whole number of 20 to 16384 GB."
   }
 }
 
@@ -101,8 +101,8 @@ variable "max_allocated_storage_gb" {
   nullable    = false
 
   validation {
-    condition     = var.max_allocated_storage_gb >= 0 && var.max_allocated_storage_gb <= 32768
-    error_message = "The storage limit must be 0 to 32768 GB."
+    condition     = var.max_allocated_storage_gb >= 0 && var.max_allocated_storage_gb <= 32768 && floor(var.max_allocated_storage_gb) == var.max_allocated_storage_gb
+    error_message = "The storage limit must be a whole number of 0 to 32768 GB."
   }
 
   validation {
@@ -127,13 +127,8 @@ variable "replica_count" {
   nullable    = false
 
   validation {
-    condition     = var.replica_count >= 0 && var.replica_count <= 5
-    error_message = "The number of read replicas must be 0 to 5."
-  }
-
-  validation {
-    condition     = var.replica_count == 0 || var.backup_retention_days > 0
-    error_message = "Read replicas need automated backups on their source. Set backup_retention_days to 1 or more, or replica_count to 0."
+    condition     = var.replica_count >= 0 && var.replica_count <= 5 && floor(var.replica_count) == var.replica_count
+    error_message = "The number of read replicas must be a whole number, 0 to 5."
   }
 }
 
@@ -144,8 +139,8 @@ variable "backup_retention_days" {
   nullable    = false
 
   validation {
-    condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35
-    error_message = "Automated backups must be kept for 1 to 35 days."
+    condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35 && floor(var.backup_retention_days) == var.backup_retention_days
+    error_message = "Automated backups must be kept for 1 to 35 whole days."
   }
 }
 
@@ -291,8 +286,8 @@ variable "max_connections" {
   default     = null
 
   validation {
-    condition     = var.max_connections == null || try(var.max_connections >= 20 && var.max_connections <= 5000, false)
-    error_message = "The connection limit must be 20 to 5000, or null for the limit that AWS derives from memory."
+    condition     = var.max_connections == null ? true : var.max_connections >= 20 && var.max_connections <= 5000 && floor(var.max_connections) == var.max_connections
+    error_message = "The connection limit must be a whole number, 20 to 5000, or null for the limit that AWS derives from memory."
   }
 }
 
@@ -303,8 +298,8 @@ variable "log_min_duration_ms" {
   nullable    = false
 
   validation {
-    condition     = var.log_min_duration_ms >= -1 && var.log_min_duration_ms <= 3600000
-    error_message = "The duration must be -1 (off) to 3600000 ms."
+    condition     = var.log_min_duration_ms >= -1 && var.log_min_duration_ms <= 3600000 && floor(var.log_min_duration_ms) == var.log_min_duration_ms
+    error_message = "The duration must be -1 (off) to 3600000 whole ms."
   }
 }
 
@@ -322,8 +317,8 @@ variable "proxy_idle_client_timeout_s" {
   nullable    = false
 
   validation {
-    condition     = var.proxy_idle_client_timeout_s >= 1 && var.proxy_idle_client_timeout_s <= 28800
-    error_message = "The idle timeout must be 1 to 28800 seconds (8 hours)."
+    condition     = var.proxy_idle_client_timeout_s >= 1 && var.proxy_idle_client_timeout_s <= 28800 && floor(var.proxy_idle_client_timeout_s) == var.proxy_idle_client_timeout_s
+    error_message = "The idle timeout must be 1 to 28800 whole seconds (8 hours)."
   }
 }
 
@@ -334,8 +329,8 @@ variable "proxy_borrow_timeout_s" {
   nullable    = false
 
   validation {
-    condition     = var.proxy_borrow_timeout_s >= 0 && var.proxy_borrow_timeout_s <= 300
-    error_message = "The borrow timeout must be 0 to 300 seconds."
+    condition     = var.proxy_borrow_timeout_s >= 0 && var.proxy_borrow_timeout_s <= 300 && floor(var.proxy_borrow_timeout_s) == var.proxy_borrow_timeout_s
+    error_message = "The borrow timeout must be 0 to 300 whole seconds."
   }
 }
 
@@ -346,8 +341,8 @@ variable "proxy_max_connections_percent" {
   nullable    = false
 
   validation {
-    condition     = var.proxy_max_connections_percent >= 1 && var.proxy_max_connections_percent <= 100
-    error_message = "The share must be 1 to 100 percent."
+    condition     = var.proxy_max_connections_percent >= 1 && var.proxy_max_connections_percent <= 100 && floor(var.proxy_max_connections_percent) == var.proxy_max_connections_percent
+    error_message = "The share must be 1 to 100 whole percent."
   }
 }
 
@@ -358,8 +353,8 @@ variable "proxy_max_idle_connections_percent" {
   nullable    = false
 
   validation {
-    condition     = var.proxy_max_idle_connections_percent >= 0 && var.proxy_max_idle_connections_percent <= 100
-    error_message = "The share must be 0 to 100 percent."
+    condition     = var.proxy_max_idle_connections_percent >= 0 && var.proxy_max_idle_connections_percent <= 100 && floor(var.proxy_max_idle_connections_percent) == var.proxy_max_idle_connections_percent
+    error_message = "The share must be 0 to 100 whole percent."
   }
 
   validation {
