@@ -43,8 +43,8 @@ class Refusal(Exception):
 class EngineError(Exception):
     """Terraform did not do what was asked.
 
-    `summary` is one line, `detail` Terraform's own diagnostics as text. `permanent` is the retry decision: True when
-    the same run would fail the same way again.
+    `summary` is one line, `detail` Terraform's own diagnostics as text. `permanent` is the retry decision:
+    True when the same run would fail the same way again.
     """
 
     def __init__(self, summary: str, detail: str = "", *, permanent: bool = True) -> None:

@@ -52,10 +52,12 @@ _S = RunStatus
 
 # Three moves go backwards, always to a queue and never to a second apply of the same plan:
 # - planning → plan_queued: the worker was lost or shut down; planning changes nothing, so it is done again.
-# - planned|needs_approval|confirmed|apply_queued|applying → plan_queued: the stored plan is stale (state, module,
-#   variables or engine changed); from applying only when Terraform refused the plan before changing anything.
-# - interrupted → apply_queued|plan_queued: recovery's decision. There is no applying → apply_queued: provider calls are
-#   not idempotent, so an apply that may have begun is interrupted, never queued again as if nothing had happened.
+# - planned|needs_approval|confirmed|apply_queued|applying → plan_queued: the stored plan is stale (state,
+#   module, variables or engine changed); from applying only when Terraform refused the plan before changing
+#   anything.
+# - interrupted → apply_queued|plan_queued: recovery's decision. There is no applying → apply_queued: provider
+#   calls are not idempotent, so an apply that may have begun is interrupted, never queued again as if nothing
+#   had happened.
 TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
     {
         _S.PENDING: frozenset({_S.PLAN_QUEUED, _S.ERRORED, _S.CANCELED}),
@@ -117,8 +119,8 @@ ACTIVE: frozenset[RunStatus] = frozenset(TRANSITIONS) - TERMINAL  # holds its wo
 QUEUED: frozenset[RunStatus] = frozenset({_S.PLAN_QUEUED, _S.APPLY_QUEUED})
 LEASED: frozenset[RunStatus] = frozenset({_S.PLANNING, _S.APPLYING})  # a worker must be alive behind it
 
-# While a lease is held, cancel is a wish that the worker honours by stopping Terraform gracefully. An interrupted run is
-# not cancelable: what it left behind needs a decision.
+# While a lease is held, cancel is a wish that the worker honours by stopping Terraform gracefully. An
+# interrupted run is not cancelable: what it left behind needs a decision.
 CANCELABLE: frozenset[RunStatus] = frozenset(s for s, moves in TRANSITIONS.items() if _S.CANCELED in moves)
 DISCARDABLE: frozenset[RunStatus] = frozenset(s for s, moves in TRANSITIONS.items() if _S.DISCARDED in moves)
 

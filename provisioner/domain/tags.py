@@ -11,9 +11,7 @@ REQUIRED = ("service", "team-owner", "cost-center", "environment", "criticality"
 PROVENANCE = ("managed-by", "drawbridge-workspace", "drawbridge-request", "catalog-item")
 
 _RULE = "required-tags"
-_WHY = (
-    "Cost showback, ownership and incident routing read these tags; a resource without them belongs to nobody."
-)
+_WHY = "Cost showback, ownership and incident routing read these tags; a resource without them belongs to nobody."
 _FIX = (
     "Leave the tag to the provider's default_tags: remove it from the resource in the module, and do not set the "
     "provider's ignore_tags for it."
@@ -34,7 +32,8 @@ def derive_tags(
 ) -> dict[str, str]:
     """Make the tags of a workspace's resources.
 
-    `request_id` is the request that provisioned the workspace, not the current one, so that no later run changes tags.
+    `request_id` is the request that provisioned the workspace, not the current one, so that no later run
+    changes tags.
     """
     return {
         "service": service,
@@ -54,8 +53,9 @@ def check_tags(
 ) -> tuple[Finding, ...]:
     """Find resources that would exist after the apply without the expected tags.
 
-    Looks at `tags_all`, what the provider will really set. Missing or different is hard-mandatory; a tags_all that is
-    unknown until the apply cannot be judged and is advisory. `taggable(type)` says whether the type takes tags at all.
+    Looks at `tags_all`, what the provider will really set. Missing or different is hard-mandatory; a tags_all
+    that is unknown until the apply cannot be judged and is advisory. `taggable(type)` says whether the type
+    takes tags at all.
     """
     findings: list[Finding] = []
     for change in plan.after_resources():
