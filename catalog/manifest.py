@@ -1,0 +1,310 @@
+"""The manifest of one catalog item version as frozen data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from catalog.models.item import VERSION_PATTERN
+
+HARD_MANDATORY: Final = "hard-mandatory"
+SOFT_MANDATORY: Final = "soft-mandatory"
+ADVISORY: Final = "advisory"
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one version brought."""
+
+    version: str
+    notes: str
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The portal-side choice of a size, resolved into variables before Terraform sees them.
+
+    choices: environment -> size -> variable -> value. default: environment -> size. order: all sizes, small to large
+    (kept as a list because PostgreSQL's jsonb does not keep the order of keys).
+    """
+
+    parameter: str
+    default: Mapping[str, str]
+    choices: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    order: tuple[str, ...]
+
+    def in_environment(self, environment: str | None) -> tuple[str, ...]:
+        """Return the sizes of an environment in the manifest's order; without one, those of all environments."""
+        if environment is None:
+            return self.order
+        return tuple(size for size in self.order if size in self.choices.get(environment, _EMPTY))
+
+
+@dataclass(frozen=True)
+class Guardrail:
+    """A rule over one parameter. kind: allowed, minimum, maximum or required_value; environments: slug -> its value."""
+
+    rule: str
+    kind: str
+    parameter: str
+    level: str
+    why: str
+    environments: Mapping[str, Any]
+    order: tuple[Any, ...] = ()
+    override_group: str | None = None
+
+
+@dataclass(frozen=True)
+class ApprovalHint:
+    """What people are told about who will be asked; the rules themselves are the portal's."""
+
+    text: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class EstimateRow:
+    """A priced resource of the module before planning; `"$x"` in the attributes stands for the parameter x."""
+
+    address: str
+    type: str
+    attributes: Mapping[str, Any]
+    when: Mapping[str, Any]
+    count: int | str | None = None
+
+
+@dataclass(frozen=True)
+class EstimateResource:
+    """A resource of the estimate's skeleton with its parameters filled in."""
+
+    address: str
+    type: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the portal shows, fills in and guards when one version of a module is ordered."""
+
+    slug: str
+    name: str
+    summary: str
+    category: str
+    owner: str
+    lifecycle: str
+    version: str
+    name_variable: str
+    region: str
+    description: str = ""
+    environment_variable: str | None = None
+    changelog: tuple[Change, ...] = ()
+    derived: tuple[str, ...] = ()
+    parameters: Mapping[str, Mapping[str, Any]] = _EMPTY
+    sizes: Sizes | None = None
+    presets: Mapping[str, Mapping[str, Any]] = _EMPTY
+    guardrails: tuple[Guardrail, ...] = ()
+    protection: str | None = None
+    approvals: tuple[ApprovalHint, ...] = ()
+    estimate: tuple[EstimateRow, ...] = ()
+    connect: str = ""
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Return the variables that the portal fills in and people never give."""
+        given_by_portal = {self.name_variable, *self.derived}
+        if self.environment_variable is not None:
+            given_by_portal.add(self.environment_variable)
+        return frozenset(given_by_portal)
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Return every environment that the manifest speaks of."""
+        named: dict[str, None] = dict.fromkeys(self.presets)
+        if self.sizes is not None:
+            named |= dict.fromkeys([*self.sizes.choices, *self.sizes.default])
+        for guardrail in self.guardrails:
+            named |= dict.fromkeys(guardrail.environments)
+        return tuple(named)
+
+    def hard_guardrails(self, parameter: str, environment: str) -> tuple[Guardrail, ...]:
+        """Return the rules that refuse outright some value of the parameter in the environment."""
+        return tuple(
+            g
+            for g in self.guardrails
+            if g.parameter == parameter and g.level == HARD_MANDATORY and environment in g.environments
+        )
+
+    def estimate_resources(self, variables: Mapping[str, Any]) -> tuple[EstimateResource, ...]:
+        """Return the priced resources that the module would make with these variables."""
+        found: list[EstimateResource] = []
+        for row in self.estimate:
+            if not all(_meets(variables.get(name), wanted) for name, wanted in row.when.items()):
+                continue
+            attributes = _resolved(row.attributes, variables)
+            if row.count is None:
+                found.append(EstimateResource(row.address, row.type, attributes))
+                continue
+            count = _resolved(row.count, variables)
+            number = int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 0
+            found.extend(EstimateResource(f"{row.address}[{i}]", row.type, attributes) for i in range(min(number, 100)))
+        return tuple(found)
+
+
+def from_json(data: Mapping[str, Any]) -> Manifest:
+    """Return the manifest from its normalised data, as `to_json` and catalog.yaml (plus `slug`) write it."""
+    sizes = data.get("sizes")
+    return Manifest(
+        **{key: data[key] for key in _REQUIRED_TEXTS},
+        description=data.get("description", ""),
+        environment_variable=data.get("environment_variable"),
+        changelog=tuple(Change(c["version"], c["notes"]) for c in data.get("changelog", ())),
+        derived=tuple(data.get("derived", ())),
+        parameters=_frozen(data.get("parameters", {})),
+        sizes=None if sizes is None else _sizes(sizes),
+        presets=_frozen(data.get("presets", {})),
+        guardrails=tuple(
+            Guardrail(
+                rule=g["rule"],
+                kind=g["kind"],
+                parameter=g["parameter"],
+                level=g["level"],
+                why=g["why"],
+                environments=_frozen(g["environments"]),
+                order=tuple(g.get("order", ())),
+                override_group=g.get("override_group"),
+            )
+            for g in data.get("guardrails", ())
+        ),
+        protection=(data.get("protection") or {}).get("parameter"),
+        approvals=tuple(ApprovalHint(a["text"], a.get("group")) for a in data.get("approvals", ())),
+        estimate=tuple(
+            EstimateRow(
+                e["address"], e["type"], _frozen(e.get("attributes", {})), _frozen(e.get("when", {})), e.get("count")
+            )
+            for e in data.get("estimate", ())
+        ),
+        connect=data.get("connect", ""),
+    )
+
+
+def to_json(manifest: Manifest) -> dict[str, Any]:
+    """Return the manifest as plain JSON data in the shape of catalog.yaml, with `slug`; what is empty is left out."""
+    data: dict[str, Any] = {"schema": "drawbridge/v1", **{key: getattr(manifest, key) for key in _REQUIRED_TEXTS}}
+    optional: dict[str, Any] = {
+        "description": manifest.description,
+        "environment_variable": manifest.environment_variable,
+        "changelog": [{"version": c.version, "notes": c.notes} for c in manifest.changelog],
+        "derived": list(manifest.derived),
+        "parameters": thawed(manifest.parameters),
+        "presets": thawed(manifest.presets),
+        "guardrails": [_guardrail_json(g) for g in manifest.guardrails],
+        "protection": {"parameter": manifest.protection} if manifest.protection else None,
+        "approvals": [{"text": a.text, "group": a.group} if a.group else {"text": a.text} for a in manifest.approvals],
+        "estimate": [_estimate_json(row) for row in manifest.estimate],
+        "connect": manifest.connect,
+    }
+    if manifest.sizes is not None:
+        optional["sizes"] = {
+            "parameter": manifest.sizes.parameter,
+            "default": thawed(manifest.sizes.default),
+            "choices": thawed(manifest.sizes.choices),
+            "order": list(manifest.sizes.order),
+        }
+    return data | {key: value for key, value in optional.items() if value not in (None, "", [], {})}
+
+
+def version_key(version: str) -> tuple[Any, ...]:
+    """Return the sort key of a semantic version: 1.10.0 after 1.9.0, a pre-release before its release.
+
+    Raises ValueError for what is no semantic version.
+    """
+    if not re.match(VERSION_PATTERN, version):
+        raise ValueError(f"{version!r} is no semantic version")
+    numbers, _, pre = version.partition("-")
+    parts = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pre.split(".")) if pre else ()
+    return (*(int(n) for n in numbers.split(".")), not pre, parts)
+
+
+def thawed(value: Any) -> Any:
+    """Return frozen data as plain dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: thawed(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [thawed(inner) for inner in value]
+    return value
+
+
+_REQUIRED_TEXTS: Final = (
+    "slug",
+    "name",
+    "summary",
+    "category",
+    "owner",
+    "lifecycle",
+    "version",
+    "name_variable",
+    "region",
+)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _frozen(inner) for key, inner in value.items()})
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_frozen(inner) for inner in value)
+    return value
+
+
+def _sizes(data: Mapping[str, Any]) -> Sizes:
+    choices = data["choices"]
+    order = data.get("order") or dict.fromkeys(size for sizes in choices.values() for size in sizes)
+    return Sizes(data.get("parameter", "size"), _frozen(data.get("default", {})), _frozen(choices), tuple(order))
+
+
+def _guardrail_json(guardrail: Guardrail) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "rule": guardrail.rule,
+        "kind": guardrail.kind,
+        "parameter": guardrail.parameter,
+        "level": guardrail.level,
+        "why": guardrail.why,
+        "environments": thawed(guardrail.environments),
+    }
+    if guardrail.order:
+        data["order"] = list(guardrail.order)
+    if guardrail.override_group:
+        data["override_group"] = guardrail.override_group
+    return data
+
+
+def _estimate_json(row: EstimateRow) -> dict[str, Any]:
+    data: dict[str, Any] = {"address": row.address, "type": row.type}
+    if row.attributes:
+        data["attributes"] = thawed(row.attributes)
+    if row.when:
+        data["when"] = thawed(row.when)
+    if row.count is not None:
+        data["count"] = row.count
+    return data
+
+
+def _meets(value: Any, wanted: Any) -> bool:
+    """Tell whether a value is the wanted one, or one of them where several are listed."""
+    if isinstance(wanted, tuple) and not isinstance(value, list | tuple):
+        return any(_meets(value, one) for one in wanted)
+    return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
+
+
+def _resolved(value: Any, variables: Mapping[str, Any]) -> Any:
+    """Replace `"$x"` by the parameter x; `"$$"` at the beginning is a literal dollar sign."""
+    if isinstance(value, str) and value.startswith("$"):
+        return value[1:] if value.startswith("$$") else variables.get(value[1:])
+    if isinstance(value, Mapping):
+        return {key: _resolved(inner, variables) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_resolved(inner, variables) for inner in value]
+    return value
