@@ -1,0 +1,24 @@
+"""Ask the kernel for SIGINT when the parent dies, then become the given command.
+
+Stands in for `setpriv --pdeathsig INT` where util-linux is missing. Run as a script with the standard
+library only.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    parent = int(sys.argv[1])
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("The parent ended before the command was started.")
+    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606  # argv comes from process.py
+
+
+if __name__ == "__main__":
+    main()
