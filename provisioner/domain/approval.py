@@ -79,7 +79,10 @@ def _finops(
 ) -> Iterator[StepSpec]:
     limit = rules.finops_above_usd_month.get(environment, rules.finops_default_usd_month)
     if limit is not None and delta_usd_month > limit:
-        reason = f"It adds {delta_usd_month:.2f} USD a month, above the {limit:.2f} USD that {environment} allows unasked."
+        reason = (
+            f"It adds {delta_usd_month:.2f} USD a month, above the {limit:.2f} USD "
+            f"that {environment} allows unasked."
+        )
         yield StepSpec(FINOPS, "cost-limit", reason, APPROVE)
     unpriced = estimate.without_price
     adds = counts.create + counts.update + counts.replace > 0
@@ -95,8 +98,8 @@ def _sre(
     watched = is_production if rules.sre_environments is None else environment in rules.sre_environments
     if watched and criticality in rules.sre_criticalities:
         reason = (
-            f"It changes a {criticality} service in {environment}: {counts.create} to create, {counts.update} to update, "
-            f"{counts.replace} to replace, {counts.delete} to delete."
+            f"It changes a {criticality} service in {environment}: {counts.create} to create, "
+            f"{counts.update} to update, {counts.replace} to replace, {counts.delete} to delete."
         )
         yield StepSpec(SRE, "production-criticality", reason, APPROVE)
 

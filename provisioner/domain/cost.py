@@ -108,7 +108,10 @@ def resources_from_plan(plan: Plan) -> tuple[PricedResource, ...]:
 
 
 def resources_before_plan(plan: Plan) -> tuple[PricedResource, ...]:
-    """Give what exists before the apply; the difference of the two estimates is what the apply adds to the bill."""
+    """Give what exists before the apply.
+
+    The difference of the two estimates is what the apply adds to the bill.
+    """
     return tuple(
         PricedResource(change.address, change.type, change.before or {}) for change in plan.before_resources()
     )

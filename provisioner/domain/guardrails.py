@@ -108,7 +108,8 @@ def check_plan(
             what=f"The plan would {change.verb} {change.address}{_because(change)}.",
             why=f"A {change.type} holds data or the key to data; what it holds is lost with it.",
             fix=(
-                f"Undo the change that causes it, or ask {override_group} to override after making sure that a backup exists."
+                f"Undo the change that causes it, or ask {override_group} to override "
+                "after making sure that a backup exists."
             ),
             override_group=override_group,
         )
@@ -213,9 +214,9 @@ def _broken_rule(rule: ParameterRule, environment: str, reason: str) -> Finding:
 
 
 def _nearest(value: object, allowed: Iterable[object], order: tuple[str, ...]) -> object | None:
-    """Give the allowed value nearest to `value`: by place in `order`, by distance for numbers; ties go to the smaller.
+    """Give the allowed value nearest to `value`: by place in `order`, or by distance for numbers.
 
-    A name that `order` does not have is taken as the smallest. None when there is no way to tell.
+    Ties go to the smaller. A name that `order` does not have is taken as the smallest. None when there is no way to tell.
     """
     choices = list(allowed)
     if len(choices) == 1:

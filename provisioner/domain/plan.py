@@ -92,7 +92,10 @@ class PlanCounts:
 
 @dataclass(frozen=True)
 class AttributeDiff:
-    """One attribute that changes, as people read it. None is "not set"; `unknown` is known only after the apply."""
+    """One attribute that changes, as people read it.
+
+    None is "not set"; `unknown` means known only after the apply.
+    """
 
     path: str
     before: str | None
@@ -156,8 +159,8 @@ def parse_plan(document: Mapping[str, object]) -> Plan:
         )
     if "resource_changes" not in document and "planned_values" not in document:
         raise PlanFormatError(
-            "The document has neither resource_changes nor planned_values, so it is no plan (perhaps a state). "
-            "Send the output of terraform show -json PLANFILE."
+            "The document has neither resource_changes nor planned_values, so it is no plan "
+            "(perhaps a state). Send the output of terraform show -json PLANFILE."
         )
     if document.get("errored") is True:
         raise PlanFormatError(

@@ -70,7 +70,7 @@ def canonical(document: object) -> bytes:
 
 
 def plan_digest(plan_document: Mapping[str, object], module_digest: str, variables_digest: str) -> str:
-    """Name what a person decides on: SHA-256 (hex) over the plan, the module's digest and the variables' digest.
+    """Name what a person decides on: SHA-256 (hex) over the plan, the module's and the variables' digests.
 
     Take the digest of the redacted document: it is shown to people and kept, so no secret should be guessable
     from it. What may differ between two plans of the same thing is left out.

@@ -57,7 +57,7 @@ class PricedResource:
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> Decimal | None:
-        """Give a number attribute (a text that spells one counts), or None; negative and non-finite count as none."""
+        """Give a number attribute, or None; a text that spells a number counts, a negative number does not."""
         value = self.attributes.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
             return None

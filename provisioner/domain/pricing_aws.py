@@ -71,17 +71,20 @@ def _db_instance(resource: PricedResource, sheet: Sheet) -> Rows:
     if resource.flag("performance_insights_enabled"):
         kept_days = resource.number("performance_insights_retention_period")
         if kept_days is not None and kept_days > _INSIGHTS_FREE_DAYS:
-            reason = f"Performance Insights is free for {_INSIGHTS_FREE_DAYS} days; {kept_days} days cost by vCPU, without a price here."
+            reason = (
+                f"Performance Insights is free for {_INSIGHTS_FREE_DAYS} days; "
+                f"{kept_days} days cost by vCPU, without a price here."
+            )
             yield sheet.unpriced(resource, "performance insights", reason)
     if resource.text("database_insights_mode") == "advanced":
         reason = "Database Insights in advanced mode costs by vCPU, without a price here."
         yield sheet.unpriced(resource, "database insights", reason)
     if resource.number("monitoring_interval"):
         what = "enhanced monitoring writes CloudWatch Logs, by size"
-        yield sheet.usage(resource, "enhanced monitoring", what)
+        yield sheet.usage(resource, "enhanced monitoring", what, "cloudwatch", "logs.ingestion")
     if resource.attributes.get("enabled_cloudwatch_logs_exports"):
         what = "exported logs are CloudWatch Logs, by size"
-        yield sheet.usage(resource, "log export", what)
+        yield sheet.usage(resource, "log export", what, "cloudwatch", "logs.ingestion")
     if resource.flag("manage_master_user_password"):
         yield sheet.line(resource, "managed master password", "secretsmanager", "secret", Decimal(1))
 
@@ -155,7 +158,7 @@ def _only_primary(instances: list[PricedResource]) -> PricedResource | None:
 
 
 def _db_proxy(resource: PricedResource, sheet: Sheet) -> Rows:
-    """Price a proxy by the vCPU of its target: https://aws.amazon.com/rds/proxy/pricing/ (at least 2 vCPU)."""
+    """Price a proxy by the vCPU of its target, at least 2: https://aws.amazon.com/rds/proxy/pricing/."""
     instances = sheet.of_type("aws_db_instance")
     name = resource.text("name")
     targets = [
@@ -187,9 +190,9 @@ def _kms_key(resource: PricedResource, sheet: Sheet) -> Rows:
 
 
 def _metric_alarm(resource: PricedResource, sheet: Sheet) -> Rows:
-    """Price an alarm by the metrics it watches; https://aws.amazon.com/cloudwatch/pricing/, without the free tier.
+    """Price an alarm by the metrics it watches, without the free tier.
 
-    Below 60 s an alarm is high resolution; one on an anomaly band watches three metrics.
+    https://aws.amazon.com/cloudwatch/pricing/. Below 60 s an alarm is high resolution; one on an anomaly band watches three metrics.
     """
     queries = resource.attributes.get("metric_query")
     periods = [resource.number("period")]
@@ -216,7 +219,8 @@ def _secret(resource: PricedResource, sheet: Sheet) -> Rows:
 
 
 def _log_group(resource: PricedResource, sheet: Sheet) -> Rows:
-    yield sheet.usage(resource, "logs", "logs taken in and kept, by size")
+    yield sheet.usage(resource, "logs taken in", "logs taken in, by size", "cloudwatch", "logs.ingestion")
+    yield sheet.usage(resource, "logs kept", "logs kept, by size", "cloudwatch", "logs.storage")
 
 
 def _sns_topic(resource: PricedResource, sheet: Sheet) -> Rows:

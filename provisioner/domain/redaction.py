@@ -36,8 +36,8 @@ def redact_plan(document: Mapping[str, object]) -> dict[str, object]:
         for entry in _dicts(result.get(key)):
             _redact_change(entry, marks, found)
     for deferred in _dicts(result.get("deferred_changes")):
-        if isinstance(entry := deferred.get("resource_change"), dict):
-            _redact_change(entry, marks, found)
+        if isinstance(change := deferred.get("resource_change"), dict):
+            _redact_change(change, marks, found)
     for invocation in _dicts(result.get("action_invocations")):
         if "config_values" in invocation:
             invocation["config_values"] = _mask(
@@ -82,12 +82,10 @@ def scrub(attributes: Mapping[str, object], found: set[str]) -> dict[str, object
 def _reached(value: object, path: Path) -> Path:
     """Cut `path` down to the part that exists in `value`; () when there is nothing to mask."""
     for depth, step in enumerate(path):
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
-            value = value[step]
-        else:
+        in_map = isinstance(value, Mapping) and step in value
+        if not in_map and not (isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value)):
             return path[:depth] if value else ()
+        value = value[step]  # type: ignore[index]
     return path
 
 
@@ -192,7 +190,7 @@ def _redact_literals(node: object, found: set[str]) -> None:
 
 
 def _mask(value: object, mark: object, found: set[str]) -> object:
-    """Mask `value` where `mark` (Terraform's shape: true, or the same structure with true at the leaves) says so."""
+    """Mask `value` where `mark` says so: true, or the value's structure with true at the leaves."""
     if value is None or not mark:
         return value
     if isinstance(mark, Mapping) and isinstance(value, Mapping):
@@ -210,7 +208,7 @@ def _mask(value: object, mark: object, found: set[str]) -> object:
 
 
 def _mask_top(value: object, mark: object, found: set[str]) -> object:
-    """Mask an object's attributes; the object itself stays an object so that it can still be read as a resource."""
+    """Mask an object's attributes; the object stays one, so that it can still be read as a resource."""
     if isinstance(value, Mapping) and not isinstance(mark, Mapping) and _marks_any(mark):
         return {key: _mask(item, True, found) for key, item in value.items()}
     return _mask(value, mark, found)
@@ -259,7 +257,7 @@ def _changed_paths(before: object, after: object, mark: object, path: Path) -> l
 
 
 def collect(value: object, found: set[str]) -> None:
-    """Add the texts within a sensitive value to `found`, if they are long enough to be told from ordinary ones."""
+    """Add the texts within a sensitive value to `found` that are too long to be ordinary words."""
     if isinstance(value, str):
         if len(value) >= _SCRUBBED_LENGTH:
             found.add(value)

@@ -11,10 +11,13 @@ REQUIRED = ("service", "team-owner", "cost-center", "environment", "criticality"
 PROVENANCE = ("managed-by", "drawbridge-workspace", "drawbridge-request", "catalog-item")
 
 _RULE = "required-tags"
-_WHY = "Cost showback, ownership and incident routing read these tags; a resource without them belongs to nobody."
+_WHY = (
+    "Cost showback, ownership and incident routing read these tags; "
+    "a resource without them belongs to nobody."
+)
 _FIX = (
-    "Leave the tag to the provider's default_tags: remove it from the resource in the module, and do not set the "
-    "provider's ignore_tags for it."
+    "Leave the tag to the provider's default_tags: remove it from the resource in the module, and do not set "
+    "the provider's ignore_tags for it."
 )
 
 
