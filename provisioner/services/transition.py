@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,23 +39,24 @@ def move(
     now: datetime,
     actor: AbstractBaseUser | None = None,
     reason: str = "",
-    fencing_token: int | None = None,
-    **fields: Any,
+    holding: int | None = None,
+    fields: Mapping[str, Any] | None = None,
 ) -> None:
     """Move a run and append the move to its history.
 
-    `fencing_token`, when given, must still be the run's. `fields` are further columns written with the status.
+    `holding`, when given, is the fencing token that must still be the run's. `fields` are further columns written
+    with the status.
     Raises InvalidTransition (a bug) and StaleRun.
     """
     check_move(frm, to)
     condition: dict[str, Any] = {"pk": run_id, "status": frm.value}
-    if fencing_token is not None:
-        condition["fencing_token"] = fencing_token
+    if holding is not None:
+        condition["fencing_token"] = holding
+    columns: dict[str, Any] = {"status": to.value, "status_at": now, **(fields or {})}
     if to in TERMINAL:
-        fields.setdefault("finished_at", now)
-        fields.setdefault("lease_expires_at", None)
+        columns |= {"finished_at": now, "lease_expires_at": None}
     with transaction.atomic():
-        moved = Run.objects.filter(**condition).update(status=to.value, status_at=now, **fields)
+        moved = Run.objects.filter(**condition).update(**columns)
         if moved != 1:
             raise StaleRun(run_id, frm)
         _append(run_id, frm.value, to.value, now, actor, reason)

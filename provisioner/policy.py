@@ -1,0 +1,114 @@
+"""The rules in force: approval limits, plan guardrails, prices, taggable types. Read from files, cached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from provisioner.domain.approval import ApprovalRules
+from provisioner.domain.cost import PriceBook, parse_price_book
+
+_TAGGABLE = Path(__file__).with_name("taggable.json")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of the policy file. `digest` is SHA-256 hex of its bytes."""
+
+    approvals: ApprovalRules
+    stateful_types: frozenset[str]
+    destructive_override_group: str
+    digest: str
+
+
+def current() -> Policy:
+    """Return the policy in force; an edit of the file is seen at once. Raises ImproperlyConfigured."""
+    path = Path(settings.DRAWBRIDGE_POLICY_FILE)
+    return _load_policy(str(path), _stamp(path))
+
+
+def price_book(region: str) -> PriceBook:
+    """Return the price book of a region; an empty one (everything unpriced) when there is no file."""
+    path = Path(settings.DRAWBRIDGE_PRICES_DIR) / f"{region}.csv"
+    return _load_prices(str(path), _stamp(path), region)
+
+
+@lru_cache(maxsize=1)
+def _taggable_types() -> frozenset[str]:
+    return frozenset(json.loads(_TAGGABLE.read_text()))
+
+
+def taggable(resource_type: str) -> bool:
+    """Tell whether the provider's schema gives the type a `tags_all`."""
+    return resource_type in _taggable_types()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _load_prices(path: str, stamp: tuple[int, int], region: str) -> PriceBook:
+    if stamp == (0, 0):
+        return PriceBook(region=region, prices={}, digest=hashlib.sha256(b"").hexdigest())
+    return parse_price_book(Path(path).read_text(encoding="utf-8"), region)
+
+
+@lru_cache(maxsize=4)
+def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
+    try:
+        raw = Path(path).read_bytes()
+        document = yaml.safe_load(raw)
+        approvals = document["approvals"]
+        finops, sre, guardrails = approvals["finops"], approvals["sre"], document["plan_guardrails"]
+        return Policy(
+            approvals=ApprovalRules(
+                finops_above_usd_month={
+                    slug: _usd(value) for slug, value in finops["above_usd_month"].items()
+                },
+                finops_default_usd_month=_usd(finops["default_usd_month"]),
+                finops_when_unpriced=_flag(finops["when_unpriced"]),
+                sre_criticalities=frozenset(sre["criticalities"]),
+                override_group=str(approvals["override_group"]),
+            ),
+            stateful_types=frozenset(guardrails["stateful_types"]),
+            destructive_override_group=str(guardrails["override_group"]),
+            digest=hashlib.sha256(raw).hexdigest(),
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ImproperlyConfigured(
+            f"The policy file {path} cannot be used: {type(error).__name__}: {error}. "
+            "Compare it with portal/policy/default.yaml."
+        ) from error
+
+
+def _usd(value: Any) -> Decimal:
+    """Read an amount; a float in the file would be rounded already, so amounts are quoted or whole."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f'{value!r} must be a quoted amount of USD, such as "300.00"')
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError(f"{value!r} is not an amount of USD") from error
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{value!r} is not an amount of USD")
+    return amount
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} must be true or false")
+    return value

@@ -1,0 +1,254 @@
+"""Reads for pages and the API; visibility is part of each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from catalog.models import Service, Team
+from provisioner import crypto
+from provisioner.domain.errors import Refusal
+from provisioner.domain.finding import Finding, Level
+from provisioner.domain.plan import Plan, parse_plan
+from provisioner.domain.run import ACTIVE, RunStatus
+from provisioner.models import (
+    ApprovalDecision,
+    ApprovalStep,
+    Request,
+    Run,
+    RunLogLine,
+    RunPlan,
+    StateVersion,
+    Workspace,
+)
+
+Person = User | AnonymousUser
+
+PLATFORM = "platform"
+# Groups that see every team's runs because they decide about them.
+SEES_ALL = frozenset({"finops", "sre", PLATFORM})
+
+
+class NotVisible(Refusal):
+    """There is no such object for this person; whether it exists for others is not told."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+def groups_of(user: Person) -> frozenset[str]:
+    """Return the names of the user's groups; a superuser is in `platform`."""
+    if not user.is_authenticated:
+        return frozenset()
+    cached: frozenset[str] | None = getattr(user, "_drawbridge_groups", None)
+    if cached is None:
+        cached = frozenset(user.groups.values_list("name", flat=True))
+        if user.is_superuser:
+            cached |= {PLATFORM}
+        user._drawbridge_groups = cached  # type: ignore[union-attr]
+    return cached
+
+
+def is_platform(user: Person) -> bool:
+    """Tell whether the user is a platform engineer."""
+    return PLATFORM in groups_of(user)
+
+
+def owns(user: Person, service: Service) -> bool:
+    """Tell whether the user may order for a service: a member of its owner team, or a platform engineer."""
+    if is_platform(user):
+        return True
+    return user.is_authenticated and service.owner_team.members.filter(pk=user.pk).exists()
+
+
+def orderable_services(user: Person) -> QuerySet[Service]:
+    """Return the services the user may order for, without archived ones."""
+    services = Service.objects.filter(archived_at__isnull=True).select_related("owner_team", "cost_center")
+    if not is_platform(user):
+        services = services.filter(owner_team__in=_teams(user))
+    return services.order_by("slug")
+
+
+def runs_visible_to(user: Person) -> QuerySet[Run]:
+    """Return the runs the user may see, newest first, with what a list shows."""
+    runs = Run.objects.select_related(
+        "workspace__service__owner_team",
+        "workspace__service__cost_center",
+        "workspace__environment",
+        "workspace__item",
+        "item_version__item",
+        "requester",
+        "request",
+        "estimate",
+    ).defer("item_version__content", "item_version__readme")
+    if not groups_of(user) & SEES_ALL:
+        runs = runs.filter(workspace__service__owner_team__in=_teams(user))
+    return runs.order_by("-created_at", "id")
+
+
+def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:
+    """Return one run. Raises NotVisible."""
+    run = runs_visible_to(user).filter(pk=_uuid(run_id)).first()
+    if run is None:
+        raise NotVisible(
+            f"There is no run {run_id} that you can see. Check the address; runs of other teams are not shown."
+        )
+    return run
+
+
+def requests_visible_to(user: Person) -> QuerySet[Request]:
+    """Return the requests the user may see, newest first."""
+    requests = Request.objects.select_related(
+        "workspace__item", "service__owner_team", "environment", "item_version__item", "requester"
+    ).defer("item_version__content", "item_version__readme")
+    if not groups_of(user) & SEES_ALL:
+        requests = requests.filter(service__owner_team__in=_teams(user))
+    return requests.order_by("-created_at", "id")
+
+
+def workspaces_visible_to(user: Person) -> QuerySet[Workspace]:
+    """Return the workspaces the user may see, newest first, closed ones too."""
+    workspaces = Workspace.objects.select_related(
+        "service__owner_team", "service__cost_center", "environment", "item", "item_version", "created_by"
+    ).defer("item_version__content", "item_version__readme")
+    if not groups_of(user) & SEES_ALL:
+        workspaces = workspaces.filter(service__owner_team__in=_teams(user))
+    return workspaces.order_by("-created_at", "id")
+
+
+def workspace_visible(user: Person, workspace_id: uuid.UUID | str) -> Workspace:
+    """Return one workspace. Raises NotVisible."""
+    workspace = workspaces_visible_to(user).filter(pk=_uuid(workspace_id)).first()
+    if workspace is None:
+        raise NotVisible(
+            f"There is no workspace {workspace_id} that you can see. Check the address; "
+            "workspaces of other teams are not shown."
+        )
+    return workspace
+
+
+def steps_of(run: Run) -> list[ApprovalStep]:
+    """Return the approval steps of the run's current plan, each with its decision, in order."""
+    plan = plan_of(run)
+    if plan is None:
+        return []
+    return list(
+        ApprovalStep.objects.filter(run=run, plan_digest=plan.digest)
+        .select_related("decision__approver")
+        .order_by("position")
+    )
+
+
+def approval_steps_visible_to(user: Person, *, group: str | None = None) -> QuerySet[ApprovalStep]:
+    """Return the undecided steps of waiting runs, oldest first.
+
+    Approvers see every step; others see those of their own teams' runs.
+    """
+    steps = (
+        ApprovalStep.objects.filter(
+            run__status=RunStatus.NEEDS_APPROVAL.value, plan_digest=F("run__plan__digest")
+        )
+        .filter(~Exists(ApprovalDecision.objects.filter(step=OuterRef("pk"))))
+        .select_related(
+            "run__workspace__service__owner_team",
+            "run__workspace__service__cost_center",
+            "run__workspace__environment",
+            "run__workspace__item",
+            "run__requester",
+            "run__estimate",
+        )
+    )
+    if group is not None:
+        steps = steps.filter(group=group)
+    if not groups_of(user) & SEES_ALL:
+        steps = steps.filter(run__workspace__service__owner_team__in=_teams(user))
+    return steps.order_by("created_at", "id")
+
+
+def can_decide(user: Person, step: ApprovalStep) -> bool:
+    """Tell whether the user is in the step's group and did not order the run."""
+    return step.group in groups_of(user) and step.run.requester_id != user.pk
+
+
+def plan_of(run: Run) -> RunPlan | None:
+    """Return the run's plan without its sealed contents, or None before it is planned."""
+    return RunPlan.objects.filter(run=run).defer("plan_file", "document").first()
+
+
+def plan_identity(run_id: uuid.UUID, part: str) -> str:
+    """Name a sealed part of a run's plan: `file` or `document`."""
+    return f"plan-{part}:{run_id}"
+
+
+def state_identity(workspace_id: uuid.UUID, serial: int) -> str:
+    """Name a sealed state version."""
+    return f"state:{workspace_id}:{serial}"
+
+
+def plan_document(run: Run) -> dict[str, Any] | None:
+    """Return the redacted plan JSON, or None before the run is planned."""
+    sealed = RunPlan.objects.filter(run=run).values_list("document", flat=True).first()
+    if sealed is None:
+        return None
+    document: dict[str, Any] = json.loads(
+        gzip.decompress(crypto.open_sealed(sealed, identity=plan_identity(run.pk, "document")))
+    )
+    return document
+
+
+def plan_view(run: Run) -> Plan | None:
+    """Return the plan as frozen types, or None before the run is planned."""
+    document = plan_document(run)
+    return None if document is None else parse_plan(document)
+
+
+def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[RunLogLine]:
+    """Return log lines with a sequence above `after`, at most `limit`, in order."""
+    return list(RunLogLine.objects.filter(run=run, sequence__gt=after).order_by("sequence")[:limit])
+
+
+def newest_state(workspace_id: uuid.UUID) -> StateVersion | None:
+    """Return the newest state version of a workspace, or None."""
+    return StateVersion.objects.filter(workspace_id=workspace_id).order_by("-serial").first()
+
+
+def state_content(version: StateVersion) -> bytes:
+    """Return the plain bytes of a state version: they hold secrets, hand them to Terraform only."""
+    return crypto.open_sealed(version.content, identity=state_identity(version.workspace_id, version.serial))
+
+
+def finding_from(document: Mapping[str, Any]) -> Finding:
+    """Read a stored finding."""
+    return Finding(**{**document, "level": Level(document["level"])})
+
+
+def findings_of(run: Run) -> tuple[Finding, ...]:
+    """Return the run's stored findings."""
+    return tuple(finding_from(document) for document in run.findings)
+
+
+def active_run_of(workspace: Workspace) -> Run | None:
+    """Return the run that holds the workspace, or None."""
+    return (
+        Run.objects.filter(workspace=workspace, status__in=sorted(ACTIVE)).select_related("requester").first()
+    )
+
+
+def _teams(user: Person) -> QuerySet[Team]:
+    return Team.objects.filter(members__pk=user.pk) if user.is_authenticated else Team.objects.none()
+
+
+def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        return None

@@ -1,0 +1,95 @@
+"""Apply exactly the stored plan of a confirmed run, and record what came of it."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from django.db import transaction
+
+from provisioner import crypto, queue, selectors
+from provisioner.domain import plan as plans
+from provisioner.domain.errors import EngineError
+from provisioner.domain.run import RunStatus
+from provisioner.engine.types import Engine
+from provisioner.models import Run, RunPlan
+from provisioner.services import lease, outcome, record, state_backend, transition
+from provisioner.services.plan import Clock
+from provisioner.services.runlog import RunLog
+from provisioner.services.runspec import spec_of
+
+log = structlog.get_logger(__name__)
+
+
+def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> RunStatus | None:
+    """Apply a run that waits in `apply_queued`. Returns its new status, or None when there was nothing to take."""
+    run = (
+        Run.objects.select_related("workspace", "item_version__item", "request", "plan", "estimate")
+        .filter(pk=run_id, status=RunStatus.APPLY_QUEUED.value)
+        .first()
+    )
+    if run is None:
+        return None
+    if stale := stale_reason(run, run.plan):
+        return _plan_again(run, stale, clock)
+    claim = lease.claim(run_id, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker=worker, now=clock())
+    if claim is None:
+        return None
+    plan_file = crypto.open_sealed(run.plan.plan_file, identity=selectors.plan_identity(run.pk, "file"))
+    failure: EngineError | None = None
+    try:
+        with lease.held(claim), RunLog(claim) as runlog:
+            try:
+                engine.apply(
+                    spec_of(run, claim), plan_file, run.plan.lock_file.encode(),
+                    on_line=runlog.write, stop=claim.stop,
+                )  # fmt: skip
+            except EngineError as error:
+                failure = error
+                state_backend.rescue(run, claim, getattr(error, "errored_state", None), now=clock())
+        if not claim.lost:
+            record.inventory(run.workspace_id)
+    except lease.LeaseLost:
+        return None
+    except Exception:
+        outcome.portal_failed(run, claim, now=clock())
+        raise
+    if failure is not None:
+        return outcome.engine_failed(run, claim, failure, now=clock())
+    now = clock()
+    try:
+        with transaction.atomic():
+            transition.move(
+                run.pk, RunStatus.APPLYING, RunStatus.APPLIED, now=now, holding=claim.fencing_token
+            )
+            record.applied(run, now=now)
+    except transition.StaleRun:
+        log.warning("run.lease_lost", run_id=str(run_id))
+        return None
+    return RunStatus.APPLIED
+
+
+def stale_reason(run: Run, plan: RunPlan) -> str:
+    """Say why the stored plan must not be applied any more, or ""."""
+    newest = selectors.newest_state(run.workspace_id)
+    serial, lineage = (None, "") if newest is None else (newest.serial, newest.lineage)
+    if (serial, lineage) != (plan.state_serial, plan.state_lineage):
+        return f"the state moved from serial {plan.state_serial} to {serial}"
+    if run.item_version.module_digest != plan.module_digest:
+        return "the module's content changed"
+    if plans.variables_digest(run.variables) != plan.variables_digest:
+        return "the parameters changed"
+    return ""
+
+
+def _plan_again(run: Run, reason: str, clock: Clock) -> RunStatus | None:
+    try:
+        with transaction.atomic():
+            transition.move(
+                run.pk, RunStatus.APPLY_QUEUED, RunStatus.PLAN_QUEUED, now=clock(),
+                reason=f"the plan is stale: {reason}",
+            )  # fmt: skip
+            queue.ring(queue.PLAN, run.pk)
+    except transition.StaleRun:
+        return None
+    return RunStatus.PLAN_QUEUED

@@ -1,0 +1,164 @@
+"""What is asked for, and what its words mean: item, service, environment, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from catalog import manifest as catalog_manifest
+from catalog import selectors as catalog_selectors
+from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service
+from catalog.parameters import Filled, fill_parameters
+from provisioner import selectors
+from provisioner.domain.errors import FieldError, Refusal
+
+Row = TypeVar("Row", Service, Environment)
+
+JUSTIFICATION_MAX = 4000
+TTL_DAYS_MAX = 3650
+
+
+class InvalidAsk(Refusal):
+    """Fields of the ask name nothing we know, or hold what they must not."""
+
+    code = "invalid_input"
+    status = 400
+    title = "The order cannot be taken as it is"
+
+
+class NotYourService(Refusal):
+    """The person may not order for this service."""
+
+    code = "not_your_service"
+    status = 403
+    title = "Not your service"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """An order as it was written. `version` None is the newest; `ttl_days` None is "until destroyed"."""
+
+    item: str
+    service: str
+    environment: str
+    name: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    version: str | None = None
+    justification: str = ""
+    ttl_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """An ask whose words are known things, with the parameters filled in (or their problems)."""
+
+    item: CatalogItem
+    version: CatalogItemVersion
+    manifest: catalog_manifest.Manifest
+    service: Service
+    environment: Environment
+    filled: Filled
+
+
+def resolve(ask: Ask, *, requester: User) -> Resolved:
+    """Look up what the ask names. Raises InvalidAsk (every unknown name at once) and NotYourService."""
+    errors: list[FieldError] = []
+    item = catalog_selectors.item_by_slug(ask.item) if _clean(ask.item) else None
+    version = None
+    if item is None or item.retired_at is not None:
+        errors.append(
+            FieldError(
+                "item",
+                "unknown_item",
+                f"The catalog has no item {_quote(ask.item)}. Choose one of the catalog.",
+            )
+        )
+    else:
+        version = catalog_selectors.version_of(item, ask.version) if _clean(ask.version or "") else None
+        if version is None:
+            errors.append(
+                FieldError(
+                    "version",
+                    "unknown_version",
+                    f"{item.slug} has no version {_quote(ask.version or '')}. Leave it out to get the newest.",
+                )
+            )
+    service = _by_slug(Service.objects.select_related("owner_team", "cost_center"), ask.service)
+    if service is None or service.archived_at is not None:
+        errors.append(
+            FieldError(
+                "service",
+                "unknown_service",
+                f"There is no service {_quote(ask.service)}, or it is archived. Name a service that your team owns.",
+            )
+        )
+    environment = _by_slug(Environment.objects.all(), ask.environment)
+    if environment is None:
+        known = ", ".join(Environment.objects.order_by("position").values_list("slug", flat=True))
+        errors.append(
+            FieldError(
+                "environment",
+                "unknown_environment",
+                f"There is no environment {_quote(ask.environment)}. Choose one of: {known}.",
+            )
+        )
+    errors.extend(_text_problems(ask))
+    if errors or item is None or version is None or service is None or environment is None:
+        raise InvalidAsk("The order names something that is not there; see each field.", errors=tuple(errors))
+    if not selectors.owns(requester, service):
+        raise NotYourService(
+            f"The service {service.slug} belongs to {service.owner_team.name}, and you are not a member of that team. "
+            "Ask a member to order, or ask a platform engineer to add you to the team."
+        )
+    return Resolved(
+        item=item,
+        version=version,
+        manifest=catalog_manifest.from_json(version.manifest),
+        service=service,
+        environment=environment,
+        filled=fill_parameters(version, environment.slug, ask.name, ask.parameters),
+    )
+
+
+def _text_problems(ask: Ask) -> list[FieldError]:
+    problems = []
+    if len(ask.justification) > JUSTIFICATION_MAX:
+        problems.append(
+            FieldError(
+                "justification",
+                "too_long",
+                f"The justification has {len(ask.justification):,} characters; at most {JUSTIFICATION_MAX:,} fit.",
+            )
+        )
+    if not _clean(ask.justification):
+        problems.append(
+            FieldError(
+                "justification",
+                "control_characters",
+                "The justification holds a NUL or half of a surrogate pair. Remove it.",
+            )
+        )
+    if ask.ttl_days is not None and not 1 <= ask.ttl_days <= TTL_DAYS_MAX:
+        problems.append(
+            FieldError("ttl", "out_of_range", f"The time to live must be between 1 and {TTL_DAYS_MAX} days.")
+        )
+    return problems
+
+
+def _by_slug(rows: QuerySet[Row], slug: str) -> Row | None:
+    return rows.filter(slug=slug).first() if _clean(slug) else None
+
+
+def _clean(text: str) -> bool:
+    """Tell whether a database can compare the text: no NUL, no lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _quote(text: str) -> str:
+    """Show a name back to its author, short and with nothing unprintable."""
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown) + '"'

@@ -1,0 +1,253 @@
+"""Plan a queued run: let Terraform plan, judge the plan, and send it where it belongs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+
+from catalog import manifest as catalog_manifest
+from provisioner import crypto, policy, queue, selectors
+from provisioner.domain import approval, cost, guardrails, tags
+from provisioner.domain import plan as plans
+from provisioner.domain.approval import StepSpec
+from provisioner.domain.cost import Estimate
+from provisioner.domain.errors import EngineError
+from provisioner.domain.finding import Finding, Level
+from provisioner.domain.plan import Plan
+from provisioner.domain.run import RunKind, RunStatus
+from provisioner.engine.types import Engine, PlanOutcome
+from provisioner.models import ApprovalStep, Run, RunEstimate, RunPlan
+from provisioner.services import lease, outcome, record, transition
+from provisioner.services.evaluate import parameter_rules
+from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services.lease import Claim
+from provisioner.services.runlog import RunLog
+from provisioner.services.runspec import spec_of
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the rules say about a plan."""
+
+    plan: Plan
+    document: Mapping[str, object]  # redacted
+    digest: str
+    variables_digest: str
+    findings: tuple[Finding, ...]
+    estimate: Estimate
+    price_book_digest: str
+    delta_usd_month: Decimal
+    steps: tuple[StepSpec, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether a hard-mandatory finding stands."""
+        return any(finding.level is Level.HARD_MANDATORY for finding in self.findings)
+
+
+def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> RunStatus | None:
+    """Plan a run that waits in `plan_queued`. Returns its new status, or None when there was nothing to take."""
+    claim = lease.claim(run_id, RunStatus.PLAN_QUEUED, RunStatus.PLANNING, worker=worker, now=clock())
+    if claim is None:
+        return None
+    run = _load(run_id)
+    try:
+        newest = selectors.newest_state(run.workspace_id)
+        with lease.held(claim), RunLog(claim) as runlog:
+            result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
+        judgement = judge(run, result)
+    except EngineError as error:
+        return outcome.engine_failed(run, claim, error, now=clock())
+    except plans.PlanFormatError as error:
+        return outcome.engine_failed(
+            run, claim, EngineError("The plan cannot be read", str(error), permanent=True), now=clock()
+        )
+    except lease.LeaseLost:
+        return None
+    except Exception:
+        outcome.portal_failed(run, claim, now=clock())
+        raise
+    if claim.canceled:
+        return outcome.engine_failed(run, claim, EngineError("Stopped", "", permanent=True), now=clock())
+    try:
+        return _commit(
+            run,
+            claim,
+            result,
+            judgement,
+            serial=None if newest is None else newest.serial,
+            lineage="" if newest is None else newest.lineage,
+            now=clock(),
+        )
+    except transition.StaleRun:
+        log.warning("run.lease_lost", run_id=str(run_id))
+        return None
+
+
+def judge(run: Run, result: PlanOutcome) -> Judgement:
+    """Check a plan against tags and guardrails, price it, and find who must approve it."""
+    rules = policy.current()
+    manifest = catalog_manifest.from_json(run.item_version.manifest)
+    document = plans.redact_plan(result.document)
+    plan_ = plans.parse_plan(document)
+    kind = RunKind(run.kind)
+    environment, service = run.workspace.environment, run.workspace.service
+    findings: tuple[Finding, ...] = ()
+    if kind is not RunKind.DESTROY:
+        findings += guardrails.check_parameters(parameter_rules(manifest), environment.slug, run.variables)
+    findings += tags.check_tags(plan_, run.tags, policy.taggable)
+    findings += guardrails.check_plan(
+        plan_,
+        kind=kind,
+        stateful_types=rules.stateful_types,
+        override_group=rules.destructive_override_group,
+    )
+    book = policy.price_book(manifest.region)
+    estimate = cost.estimate(cost.resources_from_plan(plan_), book)
+    delta = estimate.usd_month - (run.workspace.estimate_usd_month or Decimal(0))
+    variables_digest = plans.variables_digest(run.variables)
+    steps = approval.route(
+        kind=kind,
+        environment=environment.slug,
+        is_production=environment.is_production,
+        criticality=service.criticality,
+        estimate=estimate,
+        delta_usd_month=delta,
+        findings=findings,
+        counts=plan_.counts(),
+        rules=rules.approvals,
+    )
+    return Judgement(
+        plan=plan_,
+        document=document,
+        digest=plans.plan_digest(document, run.item_version.module_digest, variables_digest),
+        variables_digest=variables_digest,
+        findings=findings,
+        estimate=estimate,
+        price_book_digest=book.digest,
+        delta_usd_month=delta,
+        steps=steps,
+    )
+
+
+def _load(run_id: uuid.UUID) -> Run:
+    return Run.objects.select_related(
+        "workspace__service__owner_team",
+        "workspace__environment",
+        "workspace__item",
+        "item_version__item",
+        "request",
+    ).get(pk=run_id)
+
+
+def _commit(
+    run: Run,
+    claim: Claim,
+    result: PlanOutcome,
+    judgement: Judgement,
+    *,
+    serial: int | None,
+    lineage: str,
+    now: datetime,
+) -> RunStatus:
+    """Store the plan and move the run on, all or nothing."""
+    packed = gzip.compress(json.dumps(judgement.document, default=str).encode(), mtime=0)
+    with transaction.atomic():
+        transition.move(
+            run.pk,
+            RunStatus.PLANNING,
+            RunStatus.PLANNED,
+            now=now,
+            holding=claim.fencing_token,
+            fields={"findings": documents(judgement.findings), "lease_expires_at": None},
+        )
+        RunPlan.objects.update_or_create(
+            run=run,
+            defaults={
+                "digest": judgement.digest,
+                "module_digest": run.item_version.module_digest,
+                "variables_digest": judgement.variables_digest,
+                "state_serial": serial,
+                "state_lineage": lineage,
+                "engine_name": result.engine_name,
+                "engine_version": result.engine_version,
+                "lock_file": result.lock_file.decode(errors="replace"),
+                "plan_file": crypto.seal(result.plan_file, identity=selectors.plan_identity(run.pk, "file")),
+                "document": crypto.seal(packed, identity=selectors.plan_identity(run.pk, "document")),
+                "counts": asdict(judgement.plan.counts()),
+                "created_at": now,
+            },
+        )
+        run.estimate, _ = RunEstimate.objects.update_or_create(
+            run=run,
+            defaults={
+                "usd_month": judgement.estimate.usd_month,
+                "delta_usd_month": judgement.delta_usd_month,
+                "line_items": line_item_documents(judgement.estimate.line_items),
+                "unpriced": unpriced_documents(judgement.estimate.unpriced),
+                "price_book_digest": judgement.price_book_digest,
+                "created_at": now,
+            },
+        )
+        return _route(run, judgement, now)
+
+
+def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
+    """Move a planned run to where its plan sends it."""
+    planned = RunStatus.PLANNED
+    if judgement.refused:
+        first = next(f for f in judgement.findings if f.level is Level.HARD_MANDATORY)
+        record.finish(
+            run, planned, RunStatus.POLICY_FAILED, now=now, reason=f"guardrail {first.rule}",
+            fields={"error_summary": f"{first.where}: {first.what}"[:500], "error_detail": f"{first.why} {first.fix}"},
+        )  # fmt: skip
+        return RunStatus.POLICY_FAILED
+    if not judgement.plan.has_changes:
+        transition.move(
+            run.pk, planned, RunStatus.PLANNED_AND_FINISHED, now=now, reason="the plan changes nothing"
+        )
+        record.applied(run, now=now)
+        return RunStatus.PLANNED_AND_FINISHED
+    if judgement.steps:
+        for position, step in enumerate(judgement.steps, start=1):
+            ApprovalStep.objects.get_or_create(
+                run=run,
+                plan_digest=judgement.digest,
+                group=step.group,
+                defaults={
+                    "position": position,
+                    "rule": step.rule,
+                    "reason": step.reason,
+                    "verdict_needed": step.verdict_needed,
+                    "created_at": now,
+                },
+            )
+        groups = " and ".join(step.group for step in judgement.steps)
+        if not _undecided(run, judgement.digest):
+            return _confirm(run, planned, now, "the same plan was approved before")
+        transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")
+        return RunStatus.NEEDS_APPROVAL
+    return _confirm(run, planned, now, "no rule asks for approval")
+
+
+def _undecided(run: Run, digest: str) -> bool:
+    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).exists()
+
+
+def _confirm(run: Run, frm: RunStatus, now: datetime, reason: str) -> RunStatus:
+    transition.move(run.pk, frm, RunStatus.CONFIRMED, now=now, reason=reason)
+    transition.move(run.pk, RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, now=now, reason="waits for a worker")
+    queue.ring(queue.APPLY, run.pk)
+    return RunStatus.APPLY_QUEUED

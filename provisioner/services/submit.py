@@ -1,0 +1,334 @@
+"""Take an order: check it, make its workspace, request and run, and queue the planning."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from catalog import manifest as catalog_manifest
+from provisioner import queue, selectors
+from provisioner.domain.errors import FieldError, Refusal
+from provisioner.domain.run import RETRYABLE, RunKind, RunStatus
+from provisioner.models import Request, Run, Workspace
+from provisioner.services import audit, transition
+from provisioner.services.ask import Ask, InvalidAsk, NotYourService
+from provisioner.services.evaluate import Evaluation, derived_tags, evaluate
+from provisioner.services.findings import documents
+
+
+class GuardrailRefused(Refusal):
+    """A hard-mandatory guardrail refuses the parameters."""
+
+    code = "guardrail_refused"
+    status = 422
+    title = "A guardrail refuses this order"
+
+
+class NameTaken(Refusal):
+    """Another open workspace has the name."""
+
+    code = "name_taken"
+    status = 409
+    title = "The name is taken"
+
+    def __init__(self, detail: str, *, run_id: uuid.UUID | None = None) -> None:
+        super().__init__(detail, errors=(FieldError("name", "name_taken", detail),))
+        self.run_id = run_id  # the holder's newest run, when the same person ordered it
+
+
+class WorkspaceBusy(Refusal):
+    """Another run holds the workspace."""
+
+    code = "workspace_busy"
+    status = 409
+    title = "The workspace is busy"
+
+
+class WorkspaceClosed(Refusal):
+    """Nothing is left of the workspace."""
+
+    code = "workspace_closed"
+    status = 409
+    title = "The workspace is closed"
+
+
+class NotApplied(Refusal):
+    """The workspace was never applied, so there is nothing to change."""
+
+    code = "not_applied"
+    status = 409
+    title = "Nothing to change yet"
+
+
+class Protected(Refusal):
+    """Deletion protection is on."""
+
+    code = "deletion_protected"
+    status = 409
+    title = "Deletion protection is on"
+
+
+class NotRetryable(Refusal):
+    """The run cannot be run again."""
+
+    code = "not_retryable"
+    status = 409
+    title = "This run cannot be retried"
+
+
+def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
+    """Order something new. Raises InvalidAsk, NotYourService, GuardrailRefused and NameTaken."""
+    evaluation = evaluate(ask, requester=requester, now=now)
+    _refuse_bad(evaluation)
+    resolved = evaluation.resolved
+    workspace_id, request_id = uuid.uuid4(), uuid.uuid4()
+    tags = derived_tags(resolved, workspace_id=str(workspace_id), request_id=str(request_id))
+    workspace = Workspace(
+        id=workspace_id,
+        item=resolved.item,
+        item_version=resolved.version,
+        service=resolved.service,
+        environment=resolved.environment,
+        name=ask.name,
+        origin_request_id=request_id,
+        created_by=requester,
+        created_at=now,
+        tags=tags,
+    )
+    try:
+        with transaction.atomic():
+            workspace.save(force_insert=True)
+            return _start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
+    except IntegrityError as error:
+        raise _name_taken(workspace, requester) from error
+
+
+def submit_update(
+    workspace_id: uuid.UUID | str,
+    *,
+    parameters: Mapping[str, object],
+    justification: str,
+    requester: User,
+    now: datetime,
+) -> Run:
+    """Order a change of parameters. Those not named stay; None sets one back to what is filled in.
+
+    Raises what `submit` raises, and NotVisible, WorkspaceClosed, NotApplied and WorkspaceBusy.
+    """
+    workspace = _changeable(workspace_id, requester)
+    if workspace.applied_at is None:
+        raise NotApplied(
+            f"{workspace.name} was never applied. Retry its last run, or destroy it to free the name."
+        )
+    given = {key: value for key, value in {**workspace.parameters, **parameters}.items() if value is not None}
+    ask = Ask(
+        item=workspace.item.slug,
+        version=workspace.item_version.version,
+        service=workspace.service.slug,
+        environment=workspace.environment.slug,
+        name=workspace.name,
+        parameters=given,
+        justification=justification,
+    )
+    evaluation = evaluate(
+        ask,
+        requester=requester,
+        now=now,
+        kind=RunKind.UPDATE,
+        before=workspace.estimate_usd_month or Decimal(0),
+    )
+    _refuse_bad(evaluation)
+    try:
+        with transaction.atomic():
+            return _start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
+    except IntegrityError as error:
+        raise _busy(workspace) from error
+
+
+def submit_destroy(
+    workspace_id: uuid.UUID | str, *, justification: str, requester: User, now: datetime
+) -> Run:
+    """Order the destruction of a workspace.
+
+    Raises NotVisible, WorkspaceClosed, Protected (while the module's deletion protection is on) and WorkspaceBusy.
+    """
+    workspace = _changeable(workspace_id, requester)
+    protection = catalog_manifest.from_json(workspace.item_version.manifest).protection
+    if protection is not None and workspace.variables.get(protection) is True:
+        raise Protected(
+            f"{workspace.name} has deletion protection on ({protection} = true), so the cloud would refuse to delete it. "
+            f"Order an update with {protection} = false first; when that is applied, order the destruction again."
+        )
+    last = workspace.runs.order_by("-created_at").first()
+    request = Request(
+        workspace=workspace,
+        item_version=workspace.item_version,
+        service=workspace.service,
+        environment=workspace.environment,
+        name=workspace.name,
+        parameters={},
+        justification=justification,
+        requester=requester,
+        created_at=now,
+    )
+    run = Run(
+        workspace=workspace,
+        request=request,
+        kind=RunKind.DESTROY.value,
+        requester=requester,
+        item_version=workspace.item_version,
+        variables=workspace.variables or (last.variables if last else {}),
+        parameters=workspace.parameters or (last.parameters if last else {}),
+        tags=workspace.tags,
+    )
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+            return _queue(run, requester, now)
+    except IntegrityError as error:
+        raise _busy(workspace) from error
+
+
+def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
+    """Run a failed ask again as a new run. Raises NotVisible, NotYourService, NotRetryable, WorkspaceBusy, NameTaken."""
+    old = selectors.run_visible(requester, run_id)
+    workspace = old.workspace
+    if not selectors.owns(requester, workspace.service):
+        raise NotYourService(_not_owner(workspace))
+    if RunStatus(old.status) not in RETRYABLE:
+        raise NotRetryable(
+            f"The run is {old.status.replace('_', ' ')}. Only a run that failed or was stopped can be retried."
+        )
+    newest = workspace.runs.order_by("-created_at", "-id").first()
+    if newest is not None and newest.pk != old.pk:
+        raise NotRetryable(f"A newer run exists on {workspace.name}: {newest.pk}. Look at that one.")
+    if workspace.closed_at is not None and workspace.applied_at is not None:
+        raise WorkspaceClosed(f"{workspace.name} is destroyed. Order it anew.")
+    run = Run(
+        workspace=workspace,
+        request=old.request,
+        retry_of=old,
+        kind=old.kind,
+        requester=requester,
+        item_version=old.item_version,
+        variables=old.variables,
+        parameters=old.parameters,
+        tags=old.tags,
+    )
+    try:
+        with transaction.atomic():
+            Workspace.objects.filter(pk=workspace.pk).update(closed_at=None)
+            return _queue(run, requester, now, reason=f"retry of {old.pk}")
+    except IntegrityError as error:
+        if selectors.active_run_of(workspace) is not None:
+            raise _busy(workspace) from error
+        raise _name_taken(workspace, requester) from error
+
+
+def _refuse_bad(evaluation: Evaluation) -> None:
+    if evaluation.problems:
+        raise InvalidAsk(
+            "Some fields cannot be taken as they are; see each.",
+            errors=tuple(FieldError(p.field, p.code, p.message) for p in evaluation.problems),
+            findings=evaluation.findings,
+        )
+    if evaluation.refusing:
+        first = evaluation.refusing[0]
+        raise GuardrailRefused(f"{first.what} {first.why} {first.fix}", findings=evaluation.findings)
+
+
+def _start(
+    workspace: Workspace,
+    evaluation: Evaluation,
+    ask: Ask,
+    kind: RunKind,
+    requester: User,
+    now: datetime,
+    request_id: uuid.UUID,
+) -> Run:
+    """Write the request and its run. The caller holds the transaction."""
+    resolved = evaluation.resolved
+    request = Request.objects.create(
+        id=request_id,
+        workspace=workspace,
+        item_version=resolved.version,
+        service=resolved.service,
+        environment=resolved.environment,
+        name=ask.name,
+        parameters=dict(ask.parameters),
+        justification=ask.justification,
+        ttl_days=ask.ttl_days,
+        requester=requester,
+        created_at=now,
+    )
+    run = Run(
+        workspace=workspace,
+        request=request,
+        kind=kind.value,
+        requester=requester,
+        item_version=resolved.version,
+        variables=dict(resolved.filled.variables),
+        parameters=dict(ask.parameters),
+        tags=workspace.tags,
+        findings=documents(evaluation.findings),
+    )
+    return _queue(run, requester, now)
+
+
+def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered") -> Run:
+    transition.begin(run, now=now, actor=requester, reason=reason)
+    transition.move(run.pk, RunStatus.PENDING, RunStatus.PLAN_QUEUED, now=now, reason="waits for a worker")
+    run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
+    audit.record(
+        f"run.{run.kind}", object_type="run", object_id=run.pk, actor=requester, now=now,
+        detail={"workspace": str(run.workspace_id), "name": run.workspace.name},
+    )  # fmt: skip
+    queue.ring(queue.PLAN, run.pk)
+    return run
+
+
+def _changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
+    workspace = selectors.workspace_visible(requester, workspace_id)
+    if not selectors.owns(requester, workspace.service):
+        raise NotYourService(_not_owner(workspace))
+    if workspace.closed_at is not None:
+        raise WorkspaceClosed(
+            f"Nothing is left of {workspace.name}: it was destroyed or never made. Order it anew."
+        )
+    if selectors.active_run_of(workspace) is not None:
+        raise _busy(workspace)
+    return workspace
+
+
+def _not_owner(workspace: Workspace) -> str:
+    team = workspace.service.owner_team.name
+    return f"{workspace.name} belongs to {team}, and you are not a member of that team. Ask one of them."
+
+
+def _busy(workspace: Workspace) -> WorkspaceBusy:
+    holder = selectors.active_run_of(workspace)
+    if holder is None:
+        return WorkspaceBusy(f"Another run held {workspace.name} a moment ago. Try again.")
+    return WorkspaceBusy(
+        f"The {holder.kind.replace('_', ' ')} run {holder.pk} of {holder.requester.get_username()} holds {workspace.name} "
+        f"({holder.status.replace('_', ' ')}). Wait until it ends, or cancel it."
+    )
+
+
+def _name_taken(workspace: Workspace, requester: User) -> NameTaken:
+    holder = Workspace.objects.filter(
+        item=workspace.item, environment=workspace.environment, name=workspace.name, closed_at__isnull=True
+    ).first()
+    run_id = None
+    if holder is not None and holder.created_by_id == requester.pk:
+        run_id = holder.runs.order_by("-created_at").values_list("pk", flat=True).first()
+    return NameTaken(
+        f"The name {workspace.name} is taken: another {workspace.item.name} in {workspace.environment.slug} has it. "
+        "Choose another name.",
+        run_id=run_id,
+    )

@@ -1,0 +1,45 @@
+"""Celery tasks: shells around one service call each. The message only says "look now"."""
+
+import os
+import socket
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+
+from celery import shared_task
+
+from provisioner import queue
+from provisioner.engine.terraform import configured_engine
+from provisioner.engine.types import Engine
+from provisioner.services import apply, plan, sweep
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def _engine() -> Engine:
+    return configured_engine()
+
+
+@shared_task(name=queue.PLAN)
+def plan_run(*, run_id: str, **_: object) -> None:
+    """Plan a run if it still waits."""
+    plan.plan(uuid.UUID(run_id), engine=_engine(), worker=_worker(), clock=_now)
+
+
+@shared_task(name=queue.APPLY)
+def apply_run(*, run_id: str, **_: object) -> None:
+    """Apply a run if it still waits."""
+    apply.apply(uuid.UUID(run_id), engine=_engine(), worker=_worker(), clock=_now)
+
+
+@shared_task(name="provisioner.sweep")
+def sweep_runs(**_: object) -> None:
+    """Look for what was lost."""
+    sweep.sweep(now=_now())
