@@ -1,0 +1,115 @@
+"""Teams, services, cost centers and environments: everyone who is signed in may read them."""
+
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import QuerySet
+from django.urls import path
+from rest_framework.generics import RetrieveAPIView
+
+from catalog.models import CostCenter, Criticality, Environment, Service, Team
+from provisioner import selectors
+from provisioner.api.serializers import organisation as documents
+from provisioner.api.view import ApiView, ListView
+
+READ: dict[str, str] = {"GET": "catalog:read"}
+
+
+class Teams(ListView):
+    """Teams."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TeamSerializer
+    queryset = Team.objects.all()
+    ordering = ("slug",)
+
+
+class TeamDetail(ApiView, RetrieveAPIView):
+    """One team."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TeamSerializer
+    queryset = Team.objects.all()
+    lookup_field = "slug"
+
+
+class CostCenters(ListView):
+    """Cost centers."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.CostCenterSerializer
+    queryset = CostCenter.objects.all()
+    ordering = ("slug",)
+
+
+class CostCenterDetail(ApiView, RetrieveAPIView):
+    """One cost center."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.CostCenterSerializer
+    queryset = CostCenter.objects.all()
+    lookup_field = "slug"
+
+
+class Environments(ListView):
+    """Environments, lowest position first."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.EnvironmentSerializer
+    queryset = Environment.objects.all()
+    ordering = ("position", "slug")
+
+
+class EnvironmentDetail(ApiView, RetrieveAPIView):
+    """One environment."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.EnvironmentSerializer
+    queryset = Environment.objects.all()
+    lookup_field = "slug"
+
+
+class ServiceFilter(django_filters.FilterSet):
+    """Filters of the service list."""
+
+    team = django_filters.CharFilter(field_name="owner_team__slug", label="Slug of the owner team.")
+    cost_center = django_filters.CharFilter(field_name="cost_center__slug", label="Slug of the cost center.")
+    criticality = django_filters.ChoiceFilter(choices=Criticality.choices)
+    orderable = django_filters.BooleanFilter(
+        method="filter_orderable", label="Only services that the caller may order for (true)."
+    )
+
+    def filter_orderable(self, queryset: QuerySet[Service], name: str, value: bool) -> QuerySet[Service]:
+        mine = selectors.orderable_services(self.request.user).values("pk")
+        return queryset.filter(pk__in=mine) if value else queryset.exclude(pk__in=mine)
+
+
+class Services(ListView):
+    """Services."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.ServiceSerializer
+    filterset_class = ServiceFilter
+    queryset = Service.objects.select_related("owner_team", "cost_center")
+    ordering = ("slug",)
+
+
+class ServiceDetail(ApiView, RetrieveAPIView):
+    """One service."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.ServiceSerializer
+    queryset = Service.objects.select_related("owner_team", "cost_center")
+    lookup_field = "slug"
+
+
+urlpatterns: list[Any] = [
+    path("teams/", Teams.as_view(), name="teams"),
+    path("teams/<slug:slug>/", TeamDetail.as_view(), name="team"),
+    path("services/", Services.as_view(), name="services"),
+    path("services/<slug:slug>/", ServiceDetail.as_view(), name="service"),
+    path("cost-centers/", CostCenters.as_view(), name="cost-centers"),
+    path("cost-centers/<slug:slug>/", CostCenterDetail.as_view(), name="cost-center"),
+    path("environments/", Environments.as_view(), name="environments"),
+    path("environments/<slug:slug>/", EnvironmentDetail.as_view(), name="environment"),
+]

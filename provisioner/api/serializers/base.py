@@ -1,0 +1,129 @@
+"""Strict input and the fields that several nouns share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from provisioner.api.view import target
+
+SLUG_MAX_LENGTH = 63
+NAMES_SHOWN = 20
+
+
+class StrictSerializer(serializers.Serializer):
+    """Input: unknown fields are refused by name, so that a typo never silently changes what is ordered."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields or self.fields[name].read_only]
+            if unknown:
+                takes = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+                raise ValidationError(
+                    {
+                        str(name)[:60]: [
+                            ErrorDetail(f"There is no such field. This takes: {takes}.", "unknown")
+                        ]
+                        for name in unknown[:NAMES_SHOWN]
+                    }
+                )
+        return super().to_internal_value(data)
+
+
+class TextField(serializers.CharField):
+    """Text as it was sent: no number taken for text, nothing trimmed."""
+
+    default_error_messages = {"not_text": "Give text, in quotes."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("trim_whitespace", False)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        return str(super().to_internal_value(data))
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A JSON integer; "3" and true are not."""
+
+    default_error_messages = {"not_integer": "Give a whole number, without quotes."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("not_integer")
+        return int(super().to_internal_value(data))
+
+
+class ParametersField(serializers.DictField):
+    """Parameters by name; what each may be is the catalog item's business."""
+
+    child = serializers.JSONField()
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        return dict(data)
+
+
+class TargetField(serializers.SerializerMethodField):
+    """`target`: the cloud behind this portal, "sandbox" or "aws"."""
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        super(serializers.SerializerMethodField, self).bind(field_name, parent)
+
+    def to_representation(self, value: Any) -> str:
+        return target()
+
+
+class UsdField(serializers.DecimalField):
+    """USD as a decimal string in cents; null where nobody knows yet."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("read_only", True)
+        super().__init__(max_digits=14, decimal_places=2, **kwargs)
+
+
+class RefSerializer(serializers.Serializer):
+    """A thing of the organisation or the catalog, by slug and name."""
+
+    slug = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+
+
+class FindingSerializer(serializers.Serializer):
+    """A guardrail's objection."""
+
+    rule = serializers.CharField(read_only=True)
+    level = serializers.ChoiceField(choices=["advisory", "soft-mandatory", "hard-mandatory"], read_only=True)
+    where = serializers.CharField(read_only=True, help_text="Parameter name or resource address.")
+    what = serializers.CharField(read_only=True)
+    why = serializers.CharField(read_only=True)
+    fix = serializers.CharField(read_only=True)
+    suggested = serializers.JSONField(read_only=True, allow_null=True, help_text="The nearest allowed value.")
+    override_group = serializers.CharField(read_only=True, allow_null=True)
+
+
+class LineItemSerializer(serializers.Serializer):
+    """One priced component of the monthly estimate."""
+
+    address = serializers.CharField(read_only=True)
+    component = serializers.CharField(read_only=True)
+    sku_key = serializers.CharField(read_only=True)
+    quantity = serializers.CharField(read_only=True)
+    unit = serializers.CharField(read_only=True)
+    unit_price_usd = serializers.CharField(read_only=True)
+    usd_month = serializers.CharField(read_only=True)
+    source = serializers.CharField(read_only=True)
+
+
+class UnpricedSerializer(serializers.Serializer):
+    """A component without a price: named, never counted as 0."""
+
+    address = serializers.CharField(read_only=True)
+    type = serializers.CharField(read_only=True)
+    component = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+    usage_based = serializers.BooleanField(read_only=True)

@@ -1,0 +1,31 @@
+"""Documents of the organisation."""
+
+from rest_framework import serializers
+
+from provisioner.api.serializers.base import RefSerializer
+
+
+class TeamSerializer(RefSerializer):
+    """A team."""
+
+    email = serializers.CharField(read_only=True)
+
+
+class CostCenterSerializer(RefSerializer):
+    """A cost center."""
+
+
+class EnvironmentSerializer(RefSerializer):
+    """An environment; the lowest position comes first."""
+
+    position = serializers.IntegerField(read_only=True)
+    is_production = serializers.BooleanField(read_only=True)
+
+
+class ServiceSerializer(RefSerializer):
+    """A service, with the team that owns it and the cost center that pays."""
+
+    owner_team = RefSerializer(read_only=True)
+    cost_center = RefSerializer(read_only=True)
+    criticality = serializers.CharField(read_only=True)
+    archived_at = serializers.DateTimeField(read_only=True, allow_null=True)
