@@ -5,10 +5,21 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from catalog.content import UnfitContent, module_digest_of_content
 from provisioner.engine.types import EngineFailure
 
 MAX_FILES = 1_000
 MAX_BYTES = 20 * 1024 * 1024
+
+
+def check_digest(content: bytes, module_digest: str) -> None:
+    """Raise EngineFailure unless the content is what the catalog's digest names."""
+    try:
+        actual = module_digest_of_content(content)
+    except UnfitContent as problem:
+        raise _refused(str(problem)) from problem
+    if actual != module_digest:
+        raise _refused(f"its digest is {actual}, but the run was ordered with {module_digest}")
 
 
 def unpack(content: bytes, folder: Path) -> None:

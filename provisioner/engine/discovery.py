@@ -99,7 +99,7 @@ def _ask_version(prefix: tuple[str, ...], environment: dict[str, str]) -> tuple[
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise EngineFailure(
             "Terraform does not run",
-            f"`{' '.join(prefix)} version` failed: {problem}. Check that it is an executable for this machine.",
+            f"`{' '.join(prefix)} version` failed: {problem}. Is it an executable for this machine?",
             permanent=True,
         ) from problem
     for line in answer.stdout.decode("utf-8", "replace").splitlines():

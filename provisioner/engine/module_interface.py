@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import hcl2
 from hcl2 import SerializationOptions
+from lark.exceptions import LarkError
 
 _OPTIONS = SerializationOptions(
     strip_string_quotes=True, explicit_blocks=False, preserve_heredocs=False, with_comments=False
@@ -58,14 +60,23 @@ def _blocks(folder: Path) -> Iterator[tuple[str, str, Mapping[str, object]]]:
     for file in sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")]):
         text = file.read_text("utf-8", "replace")
         try:
-            document = json.loads(text) if file.name.endswith(".json") else hcl2.loads(text, _OPTIONS)
-            yield from _blocks_of(document)
-        except Exception:  # the parser's own errors have no common base
+            yield from _blocks_of(_parse(file.name, text))
+        except (LarkError, ValueError, RecursionError):
             for kind, name in _BLOCK.findall(text):
                 yield kind, name, {"sensitive": True}
 
 
-def _blocks_of(document: Mapping[str, object]) -> list[tuple[str, str, Mapping[str, object]]]:
+def _parse(name: str, text: str) -> Mapping[str, Any]:
+    """Return a file's blocks by kind. Raises LarkError or ValueError."""
+    document = (
+        json.loads(text) if name.endswith(".json") else hcl2.loads(text, serialization_options=_OPTIONS)
+    )
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{name} holds no object")
+    return document
+
+
+def _blocks_of(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, object]]]:
     """Return the blocks of a parsed file; JSON files hold objects where HCL gives lists of objects."""
     found = []
     for kind in ("variable", "output"):

@@ -34,7 +34,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def exclusive(path: Path, stop: threading.Event, wait_s: float = LOCK_WAIT_S) -> Iterator[int]:
-    """Hold a lock that the kernel drops when all processes that inherited it have ended; yield its descriptor.
+    """Hold a lock that the kernel drops when all processes that inherited it have ended; yield its fd.
 
     Raises EngineFailure (not permanent) when another process keeps it for `wait_s`, Stopped when `stop` is
     set.

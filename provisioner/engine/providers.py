@@ -1,6 +1,5 @@
 """Where Terraform gets providers from: a CLI configuration file of our own per target."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -45,16 +44,11 @@ def ensure_sandbox(
     """Install the sandbox's stand-in provider when its mirror is missing. Does nothing for other targets."""
     if config.target != "sandbox":
         return
-    mirror = config.sandbox_home / "mirror"
-    ours = mirror / REGISTRIES["Terraform"]
+    ours = config.sandbox_home / "mirror" / REGISTRIES.get(engine_name, engine_name)
     if not ours.exists():
         with exclusive(config.work_dir / "locks" / "sandbox-install", stop):
             if not ours.exists():
                 _install_sandbox(config, environment, stop)
-    other = mirror / REGISTRIES.get(engine_name, REGISTRIES["Terraform"])
-    if not other.exists():
-        with contextlib.suppress(FileExistsError):  # another worker was faster
-            other.symlink_to(ours.name)
 
 
 def fingerprint(config: EngineConfig) -> str:

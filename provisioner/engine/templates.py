@@ -30,9 +30,10 @@ class Template:
 
 
 def key_of(config: EngineConfig, binary: Binary, spec: RunSpec) -> str:
-    """Return what a template depends on as one name. The content itself is hashed: the digest is a claim."""
+    """Return what a template depends on as one name. The content is hashed too: the digest is a claim."""
     parts = [
         LAYOUT,
+        spec.module_digest,
         hashlib.sha256(spec.module_content).hexdigest(),
         binary.name,
         binary.version,

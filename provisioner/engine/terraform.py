@@ -225,6 +225,7 @@ class TerraformEngine:
 
     def _build_template(self, session: _Session, path: Path) -> ModuleInterface:
         """Unpack the module at `path` and initialise it."""
+        archive.check_digest(session.spec.module_content, session.spec.module_digest)
         archive.unpack(session.spec.module_content, path / "module")
         interface = module_interface.read(path / "module")
         if interface.uses_aws:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.content import module_digest
 from provisioner.engine.config import EngineConfig
 from provisioner.engine.terraform import TerraformEngine
 from provisioner.engine.types import LogLine, RunSpec
@@ -91,11 +92,6 @@ def backend(_backend: Backend) -> Backend:
     return _backend
 
 
-@pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("engine")
-
-
 @pytest.fixture
 def config(tmp_path: Path) -> EngineConfig:
     return EngineConfig(
@@ -146,7 +142,7 @@ def make_spec(backend: Backend) -> Callable[..., RunSpec]:
             run_id=run_id,
             workspace_id=run_id,
             fencing_token=1,
-            module_digest="0" * 64,
+            module_digest=module_digest({"main.tf": module.encode()}),
             module_content=pack({"main.tf": module}),
             variables=variables or {},
             default_tags={"service": "orders"},

@@ -92,7 +92,8 @@ class TestPlan:
     def test_names_what_a_condition_says(self, engine: TerraformEngine, make_spec: MakeSpec) -> None:
         module = MODULE.replace(
             "type = string",
-            'type = string\n  validation {\n    condition = length(var.name) > 3\n    error_message = "Too short."\n  }',
+            "type = string\n  validation {\n    condition = length(var.name) > 3\n"
+            '    error_message = "Too short."\n  }',
         ).replace('variable "name" { ', 'variable "name" {\n  ')
         with pytest.raises(EngineFailure) as failed:
             engine.plan(make_spec(module, {"name": "a"}), on_line=Lines(), stop=threading.Event())
