@@ -1,0 +1,91 @@
+"""Terraform, the sandbox provider, and one prepared directory for each module."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.modules.workspace import ROOT, Module, Workspace, all_modules, terraform_environ
+
+MODULES = all_modules()
+MakeWorkspace = Callable[[Module, str], Workspace]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the generic tests once for each module, environment and size, as the manifests have them."""
+    wanted = set(metafunc.fixturenames)
+    if {"module", "environment", "size"} <= wanted:
+        cases = [(m, e, s) for m in MODULES for e in m.environments for s in m.sizes(e)]
+        names = [f"{m.slug}-{e}-{s or 'default'}" for m, e, s in cases]
+        metafunc.parametrize(("module", "environment", "size"), cases, ids=names)
+    elif {"module", "environment"} <= wanted:
+        pairs = [(m, e) for m in MODULES for e in m.environments]
+        metafunc.parametrize(("module", "environment"), pairs, ids=[f"{m.slug}-{e}" for m, e in pairs])
+    elif "module" in wanted:
+        metafunc.parametrize("module", MODULES, ids=[m.slug for m in MODULES])
+
+
+@pytest.fixture(scope="session")
+def terraform() -> str:
+    """Return the Terraform executable; skips where there is none."""
+    found = shutil.which("terraform") or shutil.which("tofu")
+    if found is None:
+        pytest.skip("neither terraform nor tofu is on PATH, so the modules cannot be planned here")
+    return found
+
+
+@pytest.fixture(scope="session")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Install the sandbox provider and return Terraform's environment with it as the only source of providers."""
+    home = tmp_path_factory.mktemp("sandbox")
+    subprocess.run(
+        [sys.executable, "-m", "provisioner.sandbox", "install", "--home", str(home)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    cli_config = home / "terraform.tfrc"
+    mirror = json.dumps(str(home / "mirror"))
+    cli_config.write_text(
+        f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
+    )
+    return terraform_environ(home, cli_config)
+
+
+@pytest.fixture(scope="session")
+def make_workspace(
+    terraform: str, environ: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> MakeWorkspace:
+    """Return a function that prepares a directory of its own, with its own cloud, for a module."""
+
+    def make(module: Module, name: str) -> Workspace:
+        path = tmp_path_factory.mktemp(name)
+        cloud: Path = path / "cloud"
+        cloud.mkdir()
+        workspace = Workspace(
+            path / "root", module, terraform, {**environ, "DRAWBRIDGE_SANDBOX_HOME": str(cloud)}
+        )
+        workspace.init()
+        return workspace
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def plan_only(make_workspace: MakeWorkspace) -> Callable[[Module], Workspace]:
+    """Return the one directory of each module in which plans are made and nothing is ever applied."""
+    ready: dict[str, Workspace] = {}
+
+    def get(module: Module) -> Workspace:
+        if module.slug not in ready:
+            ready[module.slug] = make_workspace(module, f"plan-{module.slug}")
+        return ready[module.slug]
+
+    return get
