@@ -19,9 +19,8 @@ environ.Env.read_env(BASE_DIR / ".env")
 DRAWBRIDGE_HOME = Path(env.str("DRAWBRIDGE_HOME", default=str(BASE_DIR / "var"))).resolve()
 environ.Env.read_env(DRAWBRIDGE_HOME / "env")
 
-TESTING = "pytest" in sys.modules
 # Commands that must work before the secrets exist: they make them, or look at nothing that needs them.
-_BOOTSTRAP = TESTING or any(arg in {"init_home", "makemigrations", "collectstatic"} for arg in sys.argv[1:2])
+_BOOTSTRAP = any(arg in {"init_home", "makemigrations", "collectstatic"} for arg in sys.argv[1:2])
 
 
 def _secret(name: str, placeholder: str) -> str:
@@ -117,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.api.middleware.ApiMiddleware",
 ]
 
 TEMPLATES = [
@@ -179,7 +179,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if TESTING or DEBUG
+        if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
@@ -229,6 +229,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "portal.api.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttles.TokenRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"token": env.str("DRAWBRIDGE_API_RATE", default="1200/min")},
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -244,6 +246,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.description.describe_problems",
+    ],
 }
 
 # --- Celery: the message only rings, the database owns recovery -------------------------------------------

@@ -25,7 +25,6 @@ class Policy:
     """One version of the policy file. `digest` is SHA-256 hex of its bytes."""
 
     approvals: ApprovalRules
-    stateful_types: frozenset[str]
     destructive_override_group: str
     digest: str
 
@@ -84,7 +83,6 @@ def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
                 sre_criticalities=frozenset(sre["criticalities"]),
                 override_group=str(approvals["override_group"]),
             ),
-            stateful_types=frozenset(guardrails["stateful_types"]),
             destructive_override_group=str(guardrails["override_group"]),
             digest=hashlib.sha256(raw).hexdigest(),
         )

@@ -30,7 +30,7 @@ class Run(models.Model):
     status_at = models.DateTimeField()
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
     item_version = models.ForeignKey("catalog.CatalogItemVersion", on_delete=models.PROTECT, related_name="+")
-    # What Terraform gets (`variables`) and what people see, with `size` (`parameters`).
+    # What Terraform gets (`variables`), and what people gave (`parameters`, with `size`).
     variables = models.JSONField(default=dict)
     parameters = models.JSONField(default=dict)
     tags = models.JSONField(default=dict)

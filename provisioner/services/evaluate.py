@@ -121,19 +121,7 @@ def parameter_rules(manifest: Manifest) -> tuple[ParameterRule, ...]:
 
 def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[PricedResource, ...]:
     """Return the resources that the manifest promises for these variables, as far as pricing cares."""
-    resources = []
-    for entry in manifest.estimate:
-        if any(variables.get(name) != value for name, value in entry.when.items()):
-            continue
-        attributes = {
-            key: variables.get(value[1:]) if isinstance(value, str) and value.startswith("$") else value
-            for key, value in entry.attributes.items()
-        }
-        count = entry.count
-        if isinstance(count, str):
-            given = variables.get(count.removeprefix("$"))
-            count = given if isinstance(given, int) else 0
-        for index in range(count):
-            address = entry.address if count == 1 else f"{entry.address}[{index}]"
-            resources.append(PricedResource(address=address, type=entry.type, attributes=attributes))
-    return tuple(resources)
+    return tuple(
+        PricedResource(address=row.address, type=row.type, attributes=row.attributes)
+        for row in manifest.estimate_resources(variables)
+    )

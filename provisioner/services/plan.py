@@ -109,10 +109,7 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
         findings += guardrails.check_parameters(parameter_rules(manifest), environment.slug, run.variables)
     findings += tags.check_tags(plan_, run.tags, policy.taggable)
     findings += guardrails.check_plan(
-        plan_,
-        kind=kind,
-        stateful_types=rules.stateful_types,
-        override_group=rules.destructive_override_group,
+        plan_, destroying=kind is RunKind.DESTROY, override_group=rules.destructive_override_group
     )
     book = policy.price_book(manifest.region)
     estimate = cost.estimate(cost.resources_from_plan(plan_), book)

@@ -273,7 +273,7 @@ def _start(
         requester=requester,
         item_version=resolved.version,
         variables=dict(resolved.filled.variables),
-        parameters=dict(ask.parameters),
+        parameters=resolved.filled.given,
         tags=workspace.tags,
         findings=documents(evaluation.findings),
     )
