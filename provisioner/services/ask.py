@@ -69,7 +69,7 @@ def resolve(ask: Ask, *, requester: User) -> Resolved:
     errors: list[FieldError] = []
     item = catalog_selectors.item_by_slug(ask.item) if _clean(ask.item) else None
     version = None
-    if item is None or item.retired_at is not None:
+    if item is None:
         errors.append(
             FieldError(
                 "item",
@@ -78,7 +78,7 @@ def resolve(ask: Ask, *, requester: User) -> Resolved:
             )
         )
     else:
-        version = catalog_selectors.version_of(item, ask.version) if _clean(ask.version or "") else None
+        version = catalog_selectors.find_version(item, ask.version) if _clean(ask.version or "") else None
         if version is None:
             errors.append(
                 FieldError(
