@@ -3,7 +3,8 @@
 What is recognised is enforced by the portal before anything is queued; `terraform plan` stays the final authority on
 the rest. Recognised: `contains([...], var.x)`, `var.x == "a" || var.x == "b"`, comparisons of `var.x` or
 `length(var.x)` with numbers, `can(regex("...", var.x))` and its negation, `floor(var.x) == var.x`,
-`alltrue([for e in var.x : ...])`, all of them joined by `&&` and guarded by `var.x == null ||` or `var.x == null ? true :`.
+`alltrue([for e in var.x : ...])`, all of them joined by `&&` and guarded by `var.x == null ||` or
+`var.x == null ? true :`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _UNPORTABLE_REGEX: Final = re.compile(r"\[\[:|\\[pPQEzCaAZ]|\(\?(?!:)|\\[0-9x]|\
 _MIRRORED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 
 
-class NotRecognised(Exception):  # noqa: N818 - a signal inside this module, not an error of anyone
+class NotRecognised(Exception):
     """The condition is none of the idioms."""
 
 
@@ -89,7 +90,9 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
     Raises re.error for what Python cannot read.
     """
-    translated = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda m: r"\Z" if m.group() == "$" else m.group(), pattern)
+    translated = re.sub(
+        r"\\.|\[(?:\\.|[^\]\\])*\]|\$", lambda m: r"\Z" if m.group() == "$" else m.group(), pattern
+    )
     return re.compile(translated, re.ASCII)
 
 
@@ -104,7 +107,7 @@ def is_portable_pattern(pattern: str) -> bool:
     return True
 
 
-def _violation(constraint: Constraint, value: Any) -> tuple[str, str] | None:  # noqa: PLR0911 - one line per kind
+def _violation(constraint: Constraint, value: Any) -> tuple[str, str] | None:
     limit = constraint.value
     match constraint.kind:
         case "one_of" if not any(same_json(value, allowed) for allowed in limit):
@@ -158,7 +161,9 @@ def _recognise(node: hcl.Expression, subject: hcl.Reference, message: str) -> li
             return _recognise(left, subject, message) + _recognise(right, subject, message)
         case hcl.Binary("||", hcl.Binary("==", left, hcl.Literal(None)), right) if left == subject:
             return _recognise(right, subject, message)
-        case hcl.Conditional(hcl.Binary("==", left, hcl.Literal(None)), hcl.Literal(True), no) if left == subject:
+        case hcl.Conditional(hcl.Binary("==", left, hcl.Literal(None)), hcl.Literal(True), no) if (
+            left == subject
+        ):
             return _recognise(no, subject, message)
         case hcl.Binary("||"):
             return [Constraint("one_of", tuple(_alternatives(node, subject)), message)]
@@ -166,7 +171,9 @@ def _recognise(node: hcl.Expression, subject: hcl.Reference, message: str) -> li
             return _recognise(inner, subject, message)
         case hcl.Call("contains", (hcl.Sequence(items), of)) if of == subject:
             return [Constraint("one_of", tuple(_constant(item) for item in items), message)]
-        case hcl.Call("regex", (hcl.Literal(str(pattern)), of)) if of == subject and is_portable_pattern(pattern):
+        case hcl.Call("regex", (hcl.Literal(str(pattern)), of)) if of == subject and is_portable_pattern(
+            pattern
+        ):
             return [Constraint("pattern", pattern, message)]
         case hcl.Unary("!", hcl.Call("can", (hcl.Call("regex", (hcl.Literal(str(pattern)), of)),))) if (
             of == subject and is_portable_pattern(pattern)
@@ -197,7 +204,12 @@ def _comparison(
         if operator in kinds:
             return Constraint(kinds[operator], limit, message)
     if left == hcl.Call("length", (subject,)) and isinstance(limit, int):
-        bounds = {">=": ("min_length", 0), ">": ("min_length", 1), "<=": ("max_length", 0), "<": ("max_length", -1)}
+        bounds = {
+            ">=": ("min_length", 0),
+            ">": ("min_length", 1),
+            "<=": ("max_length", 0),
+            "<": ("max_length", -1),
+        }
         if operator in bounds:
             kind, shift = bounds[operator]
             return Constraint(kind, limit + shift, message)

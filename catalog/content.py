@@ -18,7 +18,7 @@ _LEFT_OUT_SUFFIXES: Final = (".tfstate", ".tfstate.backup", ".tfplan", ".pyc")
 _LEFT_OUT_NAMES: Final = ("__pycache__", "terraform.tfvars", "terraform.tfvars.json")
 
 
-class UnfitContent(Exception):  # noqa: N818 - named for what it is
+class UnfitContent(Exception):
     """The folder or archive cannot be a module's content; the text says why, `path` where."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -50,7 +50,9 @@ def pack_module(folder: Path) -> PackedModule:
             raise UnfitContent(ascii(name), "the file's name holds characters that are not allowed")
         total += path.stat().st_size
         if len(files) >= MAX_FILES or total > MAX_MODULE_BYTES:
-            raise UnfitContent("", f"the module holds more than {MAX_FILES} files or {MAX_MODULE_BYTES // 1024**2} MiB")
+            raise UnfitContent(
+                "", f"the module holds more than {MAX_FILES} files or {MAX_MODULE_BYTES // 1024**2} MiB"
+            )
         files[name] = path.read_bytes()
     return PackedModule(_archive(files), module_digest(files), files)
 
@@ -101,7 +103,11 @@ def _files_under(folder: Path) -> Iterator[Path]:
 
 def _entries(folder: Path) -> Iterable[Path]:
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.name in _LEFT_OUT_NAMES or path.name.endswith(_LEFT_OUT_SUFFIXES):
+        if (
+            path.name.startswith(".")
+            or path.name in _LEFT_OUT_NAMES
+            or path.name.endswith(_LEFT_OUT_SUFFIXES)
+        ):
             continue
         yield path
 

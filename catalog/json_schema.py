@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog import manifest as manifests
 from catalog.constraints import Constraint, same_json
 from catalog.manifest import Guardrail, Manifest
 from catalog.manifest_check import permits
-from catalog.models import CatalogItemVersion
 from catalog.parameter_types import MAX_STRING_CHARS, ParameterType
 from catalog.parameters import name_rule, prefilled
 from catalog.spec import MISSING, Parameter, ParameterSpec
+
+if TYPE_CHECKING:
+    from catalog.models import CatalogItemVersion
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXTENSION = "x-drawbridge"
@@ -24,7 +26,9 @@ def version_schema(version: CatalogItemVersion, environment: str | None = None) 
     )
 
 
-def parameter_schema(manifest: Manifest, spec: ParameterSpec, environment: str | None = None) -> dict[str, Any]:
+def parameter_schema(
+    manifest: Manifest, spec: ParameterSpec, environment: str | None = None
+) -> dict[str, Any]:
     """Return the JSON Schema of the `parameters` of an order.
 
     With an environment, enums and bounds are narrowed to what the hard-mandatory guardrails let pass there, and the
@@ -43,10 +47,16 @@ def parameter_schema(manifest: Manifest, spec: ParameterSpec, environment: str |
         default = values.get(parameter.name, MISSING)
         rules = manifest.hard_guardrails(parameter.name, environment) if environment is not None else ()
         properties[parameter.name] = property_schema(parameter, default, rules, environment)
-        if default is MISSING and (environment is not None or not _filled_somewhere(manifest, parameter.name)):
+        if default is MISSING and (
+            environment is not None or not _filled_somewhere(manifest, parameter.name)
+        ):
             required.append(parameter.name)
     pattern, rule = name_rule(manifest, spec)
-    about: dict[str, Any] = {"item": manifest.slug, "version": manifest.version, "name": {"pattern": pattern, "rule": rule}}
+    about: dict[str, Any] = {
+        "item": manifest.slug,
+        "version": manifest.version,
+        "name": {"pattern": pattern, "rule": rule},
+    }
     if environment is not None:
         about["environment"] = environment
     schema: dict[str, Any] = {
@@ -84,9 +94,13 @@ def property_schema(
         schema["enum"] = [*allowed, None] if parameter.nullable and None not in allowed else list(allowed)
     for rule in rules:
         if rule.kind == "minimum":
-            schema["minimum"] = max(schema.get("minimum", rule.environments[environment]), rule.environments[environment])
+            schema["minimum"] = max(
+                schema.get("minimum", rule.environments[environment]), rule.environments[environment]
+            )
         elif rule.kind == "maximum":
-            schema["maximum"] = min(schema.get("maximum", rule.environments[environment]), rule.environments[environment])
+            schema["maximum"] = min(
+                schema.get("maximum", rule.environments[environment]), rule.environments[environment]
+            )
     extension = _extension(parameter)
     if rules:
         extension["guardrails"] = [{"rule": rule.rule, "why": rule.why} for rule in rules]
@@ -114,7 +128,9 @@ def allowed_values(
                 allowed = tuple(value for value in allowed if permits(rule, environment or "", value))
             continue
         if rule.order:
-            wanted = tuple(one for one in manifests.thawed(rule.order) if any(same_json(one, other) for other in wanted))
+            wanted = tuple(
+                one for one in manifests.thawed(rule.order) if any(same_json(one, other) for other in wanted)
+            )
         if allowed is not None:
             wanted = tuple(one for one in wanted if any(same_json(one, other) for other in allowed))
         allowed = wanted
@@ -134,7 +150,10 @@ def type_schema(of: ParameterType, *, nullable: bool = False) -> dict[str, Any]:
         case "list" | "set":
             schema = {"type": "array", "items": type_schema(of.element or ParameterType("any"))}
         case "map":
-            schema = {"type": "object", "additionalProperties": type_schema(of.element or ParameterType("any"))}
+            schema = {
+                "type": "object",
+                "additionalProperties": type_schema(of.element or ParameterType("any")),
+            }
         case "tuple":
             schema = {
                 "type": "array",
@@ -226,11 +245,13 @@ def _filled_somewhere(manifest: Manifest, name: str) -> bool:
 
 def _extension(parameter: Parameter) -> dict[str, Any]:
     found: dict[str, Any] = {
-        key: getattr(parameter, key) for key in ("label", "group", "unit", "consequence") if getattr(parameter, key)
+        key: getattr(parameter, key)
+        for key in ("label", "group", "unit", "consequence")
+        if getattr(parameter, key)
     }
     found["advanced"] = parameter.advanced
     if parameter.multiline:
         found["multiline"] = True
     if parameter.conditions:
-        found["conditions"] = list(parameter.conditions)
+        found["conditions"] = [condition.message or condition.text for condition in parameter.conditions]
     return found

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
-
-from catalog.models.item import VERSION_PATTERN
 
 HARD_MANDATORY: Final = "hard-mandatory"
 SOFT_MANDATORY: Final = "soft-mandatory"
@@ -103,9 +100,9 @@ class Manifest:
     environment_variable: str | None = None
     changelog: tuple[Change, ...] = ()
     derived: tuple[str, ...] = ()
-    parameters: Mapping[str, Mapping[str, Any]] = _EMPTY
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: Sizes | None = None
-    presets: Mapping[str, Mapping[str, Any]] = _EMPTY
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     guardrails: tuple[Guardrail, ...] = ()
     protection: str | None = None
     approvals: tuple[ApprovalHint, ...] = ()
@@ -150,7 +147,9 @@ class Manifest:
                 continue
             count = _resolved(row.count, variables)
             number = int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 0
-            found.extend(EstimateResource(f"{row.address}[{i}]", row.type, attributes) for i in range(min(number, 100)))
+            found.extend(
+                EstimateResource(f"{row.address}[{i}]", row.type, attributes) for i in range(min(number, 100))
+            )
         return tuple(found)
 
 
@@ -183,7 +182,11 @@ def from_json(data: Mapping[str, Any]) -> Manifest:
         approvals=tuple(ApprovalHint(a["text"], a.get("group")) for a in data.get("approvals", ())),
         estimate=tuple(
             EstimateRow(
-                e["address"], e["type"], _frozen(e.get("attributes", {})), _frozen(e.get("when", {})), e.get("count")
+                e["address"],
+                e["type"],
+                _frozen(e.get("attributes", {})),
+                _frozen(e.get("when", {})),
+                e.get("count"),
             )
             for e in data.get("estimate", ())
         ),
@@ -193,7 +196,10 @@ def from_json(data: Mapping[str, Any]) -> Manifest:
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """Return the manifest as plain JSON data in the shape of catalog.yaml, with `slug`; what is empty is left out."""
-    data: dict[str, Any] = {"schema": "drawbridge/v1", **{key: getattr(manifest, key) for key in _REQUIRED_TEXTS}}
+    data: dict[str, Any] = {
+        "schema": "drawbridge/v1",
+        **{key: getattr(manifest, key) for key in _REQUIRED_TEXTS},
+    }
     optional: dict[str, Any] = {
         "description": manifest.description,
         "environment_variable": manifest.environment_variable,
@@ -203,7 +209,9 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "presets": thawed(manifest.presets),
         "guardrails": [_guardrail_json(g) for g in manifest.guardrails],
         "protection": {"parameter": manifest.protection} if manifest.protection else None,
-        "approvals": [{"text": a.text, "group": a.group} if a.group else {"text": a.text} for a in manifest.approvals],
+        "approvals": [
+            {"text": a.text, "group": a.group} if a.group else {"text": a.text} for a in manifest.approvals
+        ],
         "estimate": [_estimate_json(row) for row in manifest.estimate],
         "connect": manifest.connect,
     }
@@ -215,18 +223,6 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
             "order": list(manifest.sizes.order),
         }
     return data | {key: value for key, value in optional.items() if value not in (None, "", [], {})}
-
-
-def version_key(version: str) -> tuple[Any, ...]:
-    """Return the sort key of a semantic version: 1.10.0 after 1.9.0, a pre-release before its release.
-
-    Raises ValueError for what is no semantic version.
-    """
-    if not re.match(VERSION_PATTERN, version):
-        raise ValueError(f"{version!r} is no semantic version")
-    numbers, _, pre = version.partition("-")
-    parts = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pre.split(".")) if pre else ()
-    return (*(int(n) for n in numbers.split(".")), not pre, parts)
 
 
 def thawed(value: Any) -> Any:
@@ -262,7 +258,9 @@ def _frozen(value: Any) -> Any:
 def _sizes(data: Mapping[str, Any]) -> Sizes:
     choices = data["choices"]
     order = data.get("order") or dict.fromkeys(size for sizes in choices.values() for size in sizes)
-    return Sizes(data.get("parameter", "size"), _frozen(data.get("default", {})), _frozen(choices), tuple(order))
+    return Sizes(
+        data.get("parameter", "size"), _frozen(data.get("default", {})), _frozen(choices), tuple(order)
+    )
 
 
 def _guardrail_json(guardrail: Guardrail) -> dict[str, Any]:

@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog import manifest as manifests
+from catalog.conditions import holds
 from catalog.constraints import same_json, shown
 from catalog.manifest import Guardrail, Manifest
-from catalog.manifest_file import LocatedDocument, UnreadableFile, did_you_mean, read_document, schema_problems
-from catalog.models.item import VERSION_MAX_LENGTH, VERSION_PATTERN
+from catalog.manifest_file import (
+    LocatedDocument,
+    UnreadableFile,
+    did_you_mean,
+    read_document,
+    schema_problems,
+)
 from catalog.problems import ManifestProblem
 from catalog.spec import MISSING, ParameterSpec
 from catalog.variables import ReadVariables
+from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,12 @@ class ReadManifest:
 
 
 def read_manifest(
-    text: str, variables: ReadVariables, *, slug: str, file: str = "catalog.yaml", variables_file: str = "variables.tf"
+    text: str,
+    variables: ReadVariables,
+    *,
+    slug: str,
+    file: str = "catalog.yaml",
+    variables_file: str = "variables.tf",
 ) -> ReadManifest:
     """Return the manifest in `text` for the module that declares `variables`, or every problem with either."""
     try:
@@ -120,12 +132,15 @@ class _Check:
                     ManifestProblem(
                         self.variables_file,
                         line,
-                        f"variable {parameter.name} is sensitive: secrets do not go through the portal's parameters. Let "
-                        "the module make the secret (for example with manage_master_user_password) or read it by name",
+                        f"variable {parameter.name} is sensitive: secrets do not go through the portal's "
+                        "parameters. Let the module make the secret (for example with manage_master_user_password) or read it by name",
                     )
                 )
             if sizes is not None and parameter.name == sizes.parameter:
-                self.say(("sizes", "parameter"), f"{sizes.parameter} is also a variable of the module; choose another name")
+                self.say(
+                    ("sizes", "parameter"),
+                    f"{sizes.parameter} is also a variable of the module; choose another name",
+                )
 
     def check_named_variables(self) -> None:
         manifest = self.manifest
@@ -142,17 +157,24 @@ class _Check:
             ):
                 parameter = self.spec[name]
                 if parameter.required:
-                    self.say(("derived", index), f"{name} has no default and the portal has nothing to fill it with")
+                    self.say(
+                        ("derived", index),
+                        f"{name} has no default and the portal has nothing to fill it with",
+                    )
         for name in manifest.parameters:
             self.known(("parameters", name), name)
             if name in self.spec and "example" in manifest.parameters[name]:
                 self.check_value(("parameters", name, "example"), name, manifest.parameters[name]["example"])
         protection = manifest.protection
-        if protection is not None and self.known(("protection", "parameter"), protection):
-            if self.spec[protection].type.kind != "bool":
-                self.say(("protection", "parameter"), f"{protection} must be a bool, but is {self.spec[protection].type}")
+        if protection is None or not self.known(("protection", "parameter"), protection):
+            return
+        of = self.spec[protection].type
+        if of.kind != "bool":
+            self.say(("protection", "parameter"), f"{protection} must be a bool, but is {of}")
 
-    def check_values(self, path: tuple[str | int, ...], by_environment: Mapping[str, Mapping[str, Any]]) -> None:
+    def check_values(
+        self, path: tuple[str | int, ...], by_environment: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         for environment, values in by_environment.items():
             for name, value in values.items():
                 self.check_value((*path, environment, name), name, value)
@@ -199,7 +221,10 @@ class _Check:
         parameter = self.spec[guardrail.parameter]
         if guardrail.kind in ("minimum", "maximum"):
             if parameter.type.kind != "number":
-                self.say((*path[:2], "kind"), f"{guardrail.kind} needs a number, but {parameter.name} is {parameter.type}")
+                self.say(
+                    (*path[:2], "kind"),
+                    f"{guardrail.kind} needs a number, but {parameter.name} is {parameter.type}",
+                )
             elif isinstance(value, bool) or not isinstance(value, int | float):
                 self.say(path, f"must be a number, but is {shown(value)}")
             return
@@ -238,25 +263,41 @@ class _Check:
         """Refuse a preset or size that a hard guardrail of its own environment would refuse when ordered."""
         sizes = self.manifest.sizes
         for environment in self.manifest.environments:
-            choices: Mapping[str, Mapping[str, Any]] = {} if sizes is None else sizes.choices.get(environment, {})
+            choices: Mapping[str, Mapping[str, Any]] = (
+                {} if sizes is None else sizes.choices.get(environment, {})
+            )
             for size, of_size in choices.items() or [("", {})]:
                 values = {p.name: p.default for p in self.spec if p.default is not MISSING}
                 preset = self.manifest.presets.get(environment, {})
-                values |= {**preset, **of_size}
+                values |= manifests.thawed({**preset, **of_size})
+                self.check_conditions(environment, size, values)
                 for name, value in values.items():
                     for guardrail in self.manifest.hard_guardrails(name, environment):
                         if permits(guardrail, environment, value):
                             continue
-                        place: tuple[str | int, ...] = ("guardrails", self.manifest.guardrails.index(guardrail))
+                        place: tuple[str | int, ...] = (
+                            "guardrails",
+                            self.manifest.guardrails.index(guardrail),
+                        )
                         if name in of_size:
                             place = ("sizes", "choices", environment, size, name)
                         elif name in preset:
                             place = ("presets", environment, name)
                         self.say(
                             place,
-                            f"{name} is {shown(value)} in {environment} unless someone changes it, which the hard-mandatory "
-                            f"rule {guardrail.rule} refuses; change the preset, the size or the rule",
+                            f"{name} is {shown(value)} in {environment} unless someone changes it, which "
+                            f"the hard-mandatory rule {guardrail.rule} refuses; change the preset, the size or the rule",
                         )
+
+    def check_conditions(self, environment: str, size: str, values: Mapping[str, Any]) -> None:
+        place = ("sizes", "choices", environment, size) if size else ("presets", environment)
+        for parameter in self.spec:
+            for condition in parameter.conditions:
+                if holds(condition.text, values) is False:
+                    reason = condition.message or f"the condition {condition.text} fails"
+                    self.say(
+                        place, f"together with the module's defaults, {parameter.name} is refused: {reason}"
+                    )
 
 
 def permits(guardrail: Guardrail, environment: str, value: Any) -> bool:

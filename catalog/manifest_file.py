@@ -34,7 +34,11 @@ _RESOLVERS = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("tag:yaml.org,2002:int", r"[-+]?(?:0|[1-9][0-9]{0,17})", list("-+0123456789")),
-    ("tag:yaml.org,2002:float", r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)", list("-+.0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)",
+        list("-+.0123456789"),
+    ),
 )
 for _tag, _regex, _first in _RESOLVERS:
     _CoreLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_regex})$"), _first)
@@ -62,7 +66,7 @@ class LocatedDocument:
         return ManifestProblem(self.file, self.line_of(where), f"{name}: {reason}" if name else reason)
 
 
-class UnreadableFile(Exception):  # noqa: N818 - named for what it is
+class UnreadableFile(Exception):
     """The file is no YAML that the portal takes; carries the problems."""
 
     def __init__(self, *problems: ManifestProblem) -> None:
@@ -82,14 +86,18 @@ def read_document(text: str, file: str) -> LocatedDocument:
         for event in yaml.parse(text, Loader=_CoreLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 line = event.start_mark.line + 1
-                raise UnreadableFile(ManifestProblem(file, line, "anchors and aliases are not supported; repeat the text"))
+                raise UnreadableFile(
+                    ManifestProblem(file, line, "anchors and aliases are not supported; repeat the text")
+                )
         root = yaml.compose(text, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = f"is no valid YAML: {error.problem or error.context}"
         raise UnreadableFile(ManifestProblem(file, mark.line + 1 if mark else 0, reason)) from error
     except yaml.YAMLError as error:
-        raise UnreadableFile(ManifestProblem(file, 0, f"is no valid YAML: {str(error).splitlines()[0]}")) from error
+        raise UnreadableFile(
+            ManifestProblem(file, 0, f"is no valid YAML: {str(error).splitlines()[0]}")
+        ) from error
     except RecursionError as error:
         raise UnreadableFile(ManifestProblem(file, 0, "is nested too deeply")) from error
     if root is None:
@@ -135,7 +143,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def _schema_problem(document: LocatedDocument, error: ValidationError) -> Iterable[ManifestProblem]:
     path = tuple(error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
-        yield document.problem((*path, str(error.instance)), "is no valid name here: " + _short(error.message))
+        yield document.problem(
+            (*path, str(error.instance)), "is no valid name here: " + _short(error.message)
+        )
     elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {})
         for key in error.instance.keys() - known.keys():
@@ -144,7 +154,9 @@ def _schema_problem(document: LocatedDocument, error: ValidationError) -> Iterab
         missing = [key for key in error.validator_value if key not in error.instance]
         yield document.problem(path, f"missing {', '.join(missing)}")
     elif error.validator == "pattern" and "pattern" in error.schema:
-        yield document.problem(path, f"{_short(repr(error.instance))} does not match {error.schema['pattern']}")
+        yield document.problem(
+            path, f"{_short(repr(error.instance))} does not match {error.schema['pattern']}"
+        )
     else:
         yield document.problem(path, _short(error.message))
 
@@ -158,7 +170,12 @@ def _storable(text: str) -> bool:
 
 
 def _data(
-    node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[ManifestProblem], file: str, constructor: Any
+    node: yaml.Node,
+    path: Path,
+    lines: dict[Path, int],
+    problems: list[ManifestProblem],
+    file: str,
+    constructor: Any,
 ) -> Any:
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
@@ -171,7 +188,9 @@ def _data(
                 continue
             key = key_node.value
             if not _storable(key):
-                problems.append(ManifestProblem(file, key_line, "a key holds a character that cannot be stored"))
+                problems.append(
+                    ManifestProblem(file, key_line, "a key holds a character that cannot be stored")
+                )
                 continue
             if key in found:
                 problems.append(ManifestProblem(file, key_line, f"the key {key} is repeated"))
@@ -181,7 +200,8 @@ def _data(
         return found
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [
-            _data(item, (*path, index), lines, problems, file, constructor) for index, item in enumerate(node.value)
+            _data(item, (*path, index), lines, problems, file, constructor)
+            for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.ScalarNode) and node.tag.removeprefix("tag:yaml.org,2002:") in (
         "str",
@@ -191,12 +211,16 @@ def _data(
         "null",
     ):
         if not _storable(node.value):
-            problems.append(ManifestProblem(file, line, "holds a character that cannot be stored (NUL or half a pair)"))
+            problems.append(
+                ManifestProblem(file, line, "holds a character that cannot be stored (NUL or half a pair)")
+            )
             return None
         try:
             return constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError) as error:
-            problems.append(ManifestProblem(file, line, f"cannot be read: {_short(str(error).splitlines()[0])}"))
+            problems.append(
+                ManifestProblem(file, line, f"cannot be read: {_short(str(error).splitlines()[0])}")
+            )
             return None
     problems.append(ManifestProblem(file, line, f"the tag {node.tag} is not supported; use plain YAML"))
     return None

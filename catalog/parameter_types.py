@@ -156,7 +156,9 @@ def _measure(value: Any) -> ValueProblem | None:
         current, depth = waiting.pop()
         nodes += 1
         if depth > MAX_NESTING:
-            return ValueProblem("", "too_deep", f"is nested more than {MAX_NESTING} levels deep; make it flatter")
+            return ValueProblem(
+                "", "too_deep", f"is nested more than {MAX_NESTING} levels deep; make it flatter"
+            )
         if nodes > MAX_NODES:
             return ValueProblem("", "too_long", f"holds more than {MAX_NODES} values; make it smaller")
         if isinstance(current, Mapping):
@@ -203,7 +205,10 @@ def text_problem(text: str, *, multiline: bool) -> tuple[str, str] | None:
     if len(text) > MAX_STRING_CHARS:
         return "too_long", f"has {len(text)} characters; at most {MAX_STRING_CHARS} are allowed"
     if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
-        return "unpaired_surrogate", "contains half of a character (an unpaired surrogate), which cannot be stored"
+        return (
+            "unpaired_surrogate",
+            "contains half of a character (an unpaired surrogate), which cannot be stored",
+        )
     allowed = "\n\t" if multiline else ""
     for char in text:
         if (ord(char) < 0x20 and char not in allowed) or 0x7F <= ord(char) <= 0x9F:
@@ -223,18 +228,24 @@ def _check_number(value: Any, path: str, problems: list[ValueProblem]) -> Any:
         problems.append(ValueProblem(path, "wrong_type", "must be a finite number"))
         return value
     if abs(value) > MAX_NUMBER:
-        problems.append(ValueProblem(path, "out_of_range", f"is beyond ±{MAX_NUMBER}, the largest exact number"))
+        problems.append(
+            ValueProblem(path, "out_of_range", f"is beyond ±{MAX_NUMBER}, the largest exact number")
+        )
         return value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _check_array(of: ParameterType, value: Any, path: str, multiline: bool, problems: list[ValueProblem]) -> Any:
+def _check_array(
+    of: ParameterType, value: Any, path: str, multiline: bool, problems: list[ValueProblem]
+) -> Any:
     if not isinstance(value, list | tuple):
         problems.append(_wrong_type(path, "a list", value))
         return value
     if of.kind == "tuple":
         if len(value) != len(of.elements):
-            problems.append(ValueProblem(path, "wrong_type", f"must have exactly {len(of.elements)} elements"))
+            problems.append(
+                ValueProblem(path, "wrong_type", f"must have exactly {len(of.elements)} elements")
+            )
             return value
         pairs = zip(of.elements, value, strict=True)
         return [_check(t, v, f"{path}[{i}]", multiline, problems) for i, (t, v) in enumerate(pairs)]
@@ -249,7 +260,9 @@ def _check_array(of: ParameterType, value: Any, path: str, multiline: bool, prob
     return checked
 
 
-def _check_object(of: ParameterType, value: Any, path: str, multiline: bool, problems: list[ValueProblem]) -> Any:
+def _check_object(
+    of: ParameterType, value: Any, path: str, multiline: bool, problems: list[ValueProblem]
+) -> Any:
     if not isinstance(value, Mapping):
         problems.append(_wrong_type(path, "an object", value))
         return value
@@ -259,11 +272,15 @@ def _check_object(of: ParameterType, value: Any, path: str, multiline: bool, pro
         if not _key_is_fine(key, path, problems):
             continue
         if of.kind == "map":
-            checked[key] = _check(of.element or ParameterType("any"), inner, f"{path}.{key}", multiline, problems)
+            checked[key] = _check(
+                of.element or ParameterType("any"), inner, f"{path}.{key}", multiline, problems
+            )
         elif key not in types:
             known = ", ".join(types) or "none"
             problems.append(
-                ValueProblem(f"{path}.{key}", "unknown_parameter", f"is no attribute of this object; it has: {known}")
+                ValueProblem(
+                    f"{path}.{key}", "unknown_parameter", f"is no attribute of this object; it has: {known}"
+                )
             )
         elif inner is None and types[key].optional:
             checked[key] = None

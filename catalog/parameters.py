@@ -1,4 +1,4 @@
-"""Fill in the parameters of an order: module default < preset of the environment < chosen size < given by the caller."""
+"""Fill in the parameters of an order: module default < environment's preset < chosen size < given by the caller."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from catalog import manifest as manifests
+from catalog.conditions import holds
 from catalog.constraints import shown, violation
 from catalog.manifest import Manifest
-from catalog.models import CatalogItemVersion
 from catalog.parameter_types import json_type_name, text_problem
 from catalog.spec import MISSING, ParameterSpec
+
+if TYPE_CHECKING:
+    from catalog.models import CatalogItemVersion
 
 NAME_PATTERN: Final = "^[a-z][a-z0-9-]{1,38}[a-z0-9]$"
 MAX_PROBLEMS: Final = 50
 MAX_GIVEN: Final = 500
 _NAME_RULE: Final = (
-    "must have 3 to 40 characters: lower-case letters, digits and single hyphens, beginning with a letter and not ending "
-    "with a hyphen"
+    "must have 3 to 40 characters: lower-case letters, digits and single hyphens, beginning with a letter and not "
+    "ending with a hyphen"
 )
 
 
@@ -47,7 +50,9 @@ class Filled:
     given: dict[str, Any] = field(default_factory=dict)
 
 
-def fill_parameters(version: CatalogItemVersion, environment_slug: str, name: object, given: object) -> Filled:
+def fill_parameters(
+    version: CatalogItemVersion, environment_slug: str, name: object, given: object
+) -> Filled:
     """Return every variable of the module for this order, and what is wrong with what was given.
 
     Never raises for anything a user can send: `name` and `given` may be any value that JSON can hold.
@@ -75,11 +80,19 @@ def fill(manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: 
     values |= asked
     refused = {problem.field.partition(".")[0].partition("[")[0] for problem in problems}
     for parameter in spec:
-        if parameter.name not in values and parameter.name not in manifest.hidden and parameter.name not in refused:
+        if (
+            parameter.name not in values
+            and parameter.name not in manifest.hidden
+            and parameter.name not in refused
+        ):
             problems.append(ParameterProblem(parameter.name, "required", "is required: it has no default"))
-    shown_values = {p.name: values[p.name] for p in spec if p.name in values and p.name not in manifest.hidden}
+    shown_values = {
+        p.name: values[p.name] for p in spec if p.name in values and p.name not in manifest.hidden
+    }
     if manifest.environment_variable is not None:
         values[manifest.environment_variable] = environment_slug
+    if not problems:
+        problems += broken_conditions(spec, values)
     explicit = {**asked, **({manifest.sizes.parameter: size} if _size_given(manifest, given, size) else {})}
     return Filled(values, {**size_shown, **shown_values}, tuple(problems[:MAX_PROBLEMS]), explicit)
 
@@ -97,6 +110,18 @@ def prefilled(
         chosen = size if size is not None else manifest.sizes.default.get(environment_slug, "")
         values |= manifests.thawed(sizes.get(chosen, {}))
     return values
+
+
+def broken_conditions(spec: ParameterSpec, values: Mapping[str, Any]) -> list[ParameterProblem]:
+    """Return a problem for each validation of the module that certainly fails for these values together."""
+    return [
+        ParameterProblem(
+            parameter.name, "condition", condition.message or f"breaks the condition {condition.text}"
+        )
+        for parameter in spec
+        for condition in parameter.conditions
+        if holds(condition.text, values) is False
+    ]
 
 
 def name_rule(manifest: Manifest, spec: ParameterSpec) -> tuple[str, str]:
@@ -125,7 +150,11 @@ def _name_problems(manifest: Manifest, spec: ParameterSpec, name: object) -> lis
 
 
 def _checked_given(
-    manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: object, problems: list[ParameterProblem]
+    manifest: Manifest,
+    spec: ParameterSpec,
+    environment_slug: str,
+    given: object,
+    problems: list[ParameterProblem],
 ) -> dict[str, Any]:
     """Return what was given and is fine, in its normal form; report the rest."""
     if given is None:
@@ -153,7 +182,9 @@ def _checked_given(
             normal, found = spec[key].check(value)
             if not found:
                 asked[key] = normal
-            problems.extend(ParameterProblem(_field(key + p.path), p.code, p.message) for p in found[:MAX_PROBLEMS])
+            problems.extend(
+                ParameterProblem(_field(key + p.path), p.code, p.message) for p in found[:MAX_PROBLEMS]
+            )
     return asked
 
 
@@ -167,10 +198,14 @@ def _size_problem(manifest: Manifest, environment_slug: str, value: object) -> P
         return None
     if not allowed:
         return ParameterProblem(
-            parameter, "not_allowed", f"there are no sizes in {environment_slug}; leave it out and give the parameters"
+            parameter,
+            "not_allowed",
+            f"there are no sizes in {environment_slug}; leave it out and give the parameters",
         )
     return ParameterProblem(
-        parameter, "not_allowed", f"{shown(value)} is no size in {environment_slug}; choose from: {', '.join(allowed)}"
+        parameter,
+        "not_allowed",
+        f"{shown(value)} is no size in {environment_slug}; choose from: {', '.join(allowed)}",
     )
 
 
@@ -179,7 +214,9 @@ def _unknown(manifest: Manifest, spec: ParameterSpec, key: object) -> ParameterP
         return ParameterProblem("parameters", "wrong_type", "must have only text as keys")
     if key in manifest.hidden:
         return ParameterProblem(
-            key, "set_by_portal", "is filled in by the portal from the order's name and environment; leave it out"
+            key,
+            "set_by_portal",
+            "is filled in by the portal from the order's name and environment; leave it out",
         )
     known: Iterable[str] = [name for name in spec.names if name not in manifest.hidden]
     if manifest.sizes is not None:

@@ -21,11 +21,19 @@ MISSING: Final = _Missing()
 
 
 @dataclass(frozen=True)
+class Condition:
+    """A validation that is none of the usual idioms, as HCL text, with the module's own error message."""
+
+    text: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One variable of the module with what the manifest says about it.
 
-    `conditions` holds the validations that the portal could not read, as text, each with the module's own message;
-    Terraform checks them when it plans.
+    `conditions` holds the validations that are no constraint on this value alone. What ties several variables
+    together is judged when all are known (catalog/conditions.py); Terraform judges the rest when it plans.
     """
 
     name: str
@@ -35,7 +43,7 @@ class Parameter:
     sensitive: bool = False
     description: str = ""
     constraints: tuple[Constraint, ...] = ()
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     label: str = ""
     group: str = ""
     help: str = ""
@@ -93,7 +101,9 @@ class Parameter:
         if value is None:
             if self.nullable:
                 return None, []
-            return None, [ValueProblem("", "wrong_type", "must not be null; leave it out to take the default")]
+            return None, [
+                ValueProblem("", "wrong_type", "must not be null; leave it out to take the default")
+            ]
         normal, problems = check_value(self.type, value, multiline=self.multiline)
         if not problems:
             for constraint in self.constraints:
@@ -111,7 +121,7 @@ class Parameter:
             "sensitive": self.sensitive,
             "description": self.description,
             "constraints": [constraint.to_json() for constraint in self.constraints],
-            "conditions": list(self.conditions),
+            "conditions": [{"text": c.text, "message": c.message} for c in self.conditions],
             **{key: getattr(self, key) for key in HELP_TEXTS},
             **{key: getattr(self, key) for key in HELP_FLAGS},
         }
@@ -132,7 +142,7 @@ class Parameter:
             sensitive=data["sensitive"],
             description=data["description"],
             constraints=tuple(Constraint.from_json(c) for c in data["constraints"]),
-            conditions=tuple(data["conditions"]),
+            conditions=tuple(Condition(c["text"], c["message"]) for c in data["conditions"]),
             example=data.get("example", MISSING),
             **{key: data[key] for key in (*HELP_TEXTS, *HELP_FLAGS)},
         )

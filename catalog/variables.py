@@ -14,7 +14,7 @@ from catalog import hcl
 from catalog.constraints import Constraint, recognise
 from catalog.parameter_types import ParameterType, TypeSyntaxError, check_value, parse_type
 from catalog.problems import ManifestProblem
-from catalog.spec import MISSING, Parameter, ParameterSpec
+from catalog.spec import MISSING, Condition, Parameter, ParameterSpec
 
 MAX_FILE_BYTES = 256 * 1024
 
@@ -42,7 +42,9 @@ def read_variables(text: str, file: str = "variables.tf") -> ReadVariables:
         line = error.line if isinstance(error.line, int) and error.line > 0 else 0
         return _failed(file, line, "is no valid Terraform; `terraform validate` explains it")
     except (LarkError, RuntimeError, ValueError) as error:
-        return _failed(file, 0, f"is no valid Terraform ({type(error).__name__}); `terraform validate` explains it")
+        return _failed(
+            file, 0, f"is no valid Terraform ({type(error).__name__}); `terraform validate` explains it"
+        )
     lines = _variable_lines(text)
     parameters: list[Parameter] = []
     problems: list[ManifestProblem] = []
@@ -65,13 +67,13 @@ def _parameter(name: str, body: dict[str, Any]) -> Parameter:
     of = parse_type(_source(body["type"])) if "type" in body else ParameterType("any")
     default = _default(of, body["default"]) if "default" in body else MISSING
     constraints: list[Constraint] = []
-    conditions: list[str] = []
+    conditions: list[Condition] = []
     for validation in body.get("validation", []):
         condition = _source(validation.get("condition", ""))
         message = _text(validation.get("error_message", ""))
         found = recognise(condition, name, message)
         if found is None or not all(_suits(constraint, of) for constraint in found):
-            conditions.append(f"{condition}: {message}" if message else condition)
+            conditions.append(Condition(condition, message))
         else:
             constraints.extend(found)
     nullable = body.get("nullable", True)
@@ -168,12 +170,20 @@ def _converted(of: ParameterType, value: Any) -> Any:
     return value
 
 
-def _variable_lines(text: str) -> dict[str, int]:
-    found: dict[str, int] = {}
+def variable_blocks(text: str) -> list[tuple[int, str]]:
+    """Return (line, name) of each variable block, found by its first line, without parsing the file."""
+    found: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         match = re.match(r'\s*variable\s+"?([A-Za-z_][A-Za-z0-9_-]*)"?\s*\{', line)
         if match:
-            found.setdefault(match.group(1), number)
+            found.append((number, match.group(1)))
+    return found
+
+
+def _variable_lines(text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for number, name in variable_blocks(text):
+        found.setdefault(name, number)
     return found
 
 

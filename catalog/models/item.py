@@ -4,10 +4,7 @@ from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 from catalog.models.organisation import SLUG_MAX_LENGTH, SLUG_PATTERN, validate_slug
-
-# Semantic version 2.0.0 without build metadata: two builds of one version would be two contents under one number.
-VERSION_PATTERN = r"\A(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?\Z"
-VERSION_MAX_LENGTH = 64
+from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN
 
 
 class Lifecycle(models.TextChoices):

@@ -1,0 +1,214 @@
+"""Publish the modules of a folder: one immutable version per content, good ones while broken ones are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from catalog import manifest as manifests
+from catalog.content import PackedModule, UnfitContent, pack_module
+from catalog.manifest import Manifest
+from catalog.manifest_check import ReadManifest, environment_problems, read_manifest
+from catalog.models import CatalogItem, CatalogItemVersion, Environment
+from catalog.models.organisation import validate_slug
+from catalog.problems import ManifestProblem
+from catalog.selectors import latest_version
+from catalog.spec import ParameterSpec
+from catalog.variables import read_variables, variable_blocks
+
+MANIFEST_FILE: Final = "catalog.yaml"
+VARIABLES_FILE: Final = "variables.tf"
+README_FILE: Final = "README.md"
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a sync did; versions are named `slug@version`, retired items by slug."""
+
+    created: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    refused: tuple[ManifestProblem, ...] = ()
+    retired: tuple[str, ...] = ()
+
+
+@dataclass
+class _Progress:
+    created: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    refused: list[ManifestProblem] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Module:
+    slug: str
+    file: str
+    manifest: Manifest
+    spec: ParameterSpec
+    read: ReadManifest
+    packed: PackedModule
+
+
+def sync_catalog(path: Path, now: datetime, *, retire_missing: bool = False) -> SyncReport:
+    """Publish every module below `path` that has a catalog.yaml.
+
+    Running it again changes nothing. A module that is broken, or that changed without raising its version, is refused
+    and what was published before stays as it is. With `retire_missing`, items without a folder are no longer offered
+    (their workspaces live on); a folder that comes back offers its item again.
+    """
+    progress = _Progress()
+    if not path.is_dir():
+        problem = ManifestProblem(
+            str(path), 0, "there is no such folder; give the folder that holds the modules"
+        )
+        return SyncReport(refused=(problem,))
+    environments = list(Environment.objects.values_list("slug", flat=True))
+    folders = [
+        entry for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith((".", "_"))
+    ]
+    for folder in folders:
+        module = _read_module(path, folder, environments, progress.refused)
+        if module is not None:
+            _publish(module, now, progress)
+    if retire_missing:
+        _retire({folder.name for folder in folders}, now, progress)
+    return SyncReport(
+        tuple(progress.created), tuple(progress.unchanged), tuple(progress.refused), tuple(progress.retired)
+    )
+
+
+def _read_module(
+    root: Path, folder: Path, environments: list[str], refused: list[ManifestProblem]
+) -> _Module | None:
+    prefix = f"{root.name}/{folder.name}"
+    manifest_file = f"{prefix}/{MANIFEST_FILE}"
+    if not validate_slug.regex.search(folder.name):
+        refused.append(
+            ManifestProblem(prefix, 0, f"the folder's name is the item's slug: {validate_slug.message}")
+        )
+        return None
+    try:
+        packed = pack_module(folder)
+    except UnfitContent as error:
+        refused.append(ManifestProblem(f"{prefix}/{error.path}".rstrip("/"), 0, error.reason))
+        return None
+    texts: dict[str, str] = {}
+    for name in (MANIFEST_FILE, VARIABLES_FILE, README_FILE):
+        try:
+            texts[name] = packed.files.get(name, b"").decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            refused.append(ManifestProblem(f"{prefix}/{name}", 0, "is not UTF-8 text"))
+            return None
+    missing = [name for name in (MANIFEST_FILE, VARIABLES_FILE) if name not in packed.files]
+    if missing:
+        refused.extend(ManifestProblem(f"{prefix}/{name}", 0, "is missing") for name in missing)
+        return None
+    variables_file = f"{prefix}/{VARIABLES_FILE}"
+    variables = read_variables(texts[VARIABLES_FILE], variables_file)
+    read = read_manifest(
+        texts[MANIFEST_FILE], variables, slug=folder.name, file=manifest_file, variables_file=variables_file
+    )
+    problems = list(read.problems) + _stray_variables(prefix, packed.files)
+    if "\0" in texts[README_FILE]:
+        problems.append(ManifestProblem(f"{prefix}/{README_FILE}", 0, "holds a NUL character"))
+    if read.manifest is not None and read.document is not None and environments:
+        problems.extend(environment_problems(read.document, environments))
+    if problems or read.manifest is None or read.spec is None:
+        refused.extend(problems)
+        return None
+    return _Module(folder.name, manifest_file, read.manifest, read.spec, read, packed)
+
+
+def _stray_variables(prefix: str, files: Mapping[str, bytes]) -> list[ManifestProblem]:
+    """Refuse variables that are declared elsewhere: the form would not know them."""
+    found: list[ManifestProblem] = []
+    for name, data in files.items():
+        if "/" in name or not name.endswith((".tf", ".tf.json")) or name == VARIABLES_FILE:
+            continue
+        if name.endswith(".json"):
+            found.append(
+                ManifestProblem(f"{prefix}/{name}", 0, "is Terraform JSON; the catalog reads only .tf files")
+            )
+            continue
+        for line, variable in variable_blocks(data.decode("utf-8", "replace")):
+            found.append(
+                ManifestProblem(
+                    f"{prefix}/{name}", line, f"variable {variable} must be declared in {VARIABLES_FILE}"
+                )
+            )
+    return found
+
+
+def _publish(module: _Module, now: datetime, progress: _Progress) -> None:
+    manifest, digest = module.manifest, module.packed.module_digest
+    name = f"{module.slug}@{manifest.version}"
+    try:
+        with transaction.atomic():
+            item, _ = CatalogItem.objects.get_or_create(
+                slug=module.slug, defaults={**_shown_fields(manifest), "created_at": now}
+            )
+            published = item.versions.filter(version=manifest.version).only("module_digest").first()
+            if published is None:
+                CatalogItemVersion.objects.create(
+                    item=item,
+                    version=manifest.version,
+                    module_digest=digest,
+                    manifest=manifests.to_json(manifest),
+                    parameter_spec=module.spec.to_json(),
+                    content=module.packed.content,
+                    readme=module.packed.files.get(README_FILE, b"").decode("utf-8").removeprefix("\ufeff"),
+                    published_at=now,
+                )
+            elif published.module_digest == digest:
+                progress.unchanged.append(name)
+            else:
+                progress.refused.append(_changed(module, published.module_digest))
+            _offer(item)
+    except IntegrityError:
+        # Another sync published at the same moment; what it wrote decides.
+        won = CatalogItemVersion.objects.filter(item__slug=module.slug, version=manifest.version).first()
+        if won is None:
+            raise
+        if won.module_digest == digest:
+            progress.unchanged.append(name)
+        else:
+            progress.refused.append(_changed(module, won.module_digest))
+        return
+    if published is None:
+        progress.created.append(name)
+
+
+def _changed(module: _Module, published_digest: str) -> ManifestProblem:
+    assert module.read.document is not None
+    return module.read.document.problem(
+        ("version",),
+        f"{module.manifest.version} is already published with other content (digest {published_digest[:12]}, here "
+        f"{module.packed.module_digest[:12]}); a published version never changes, so raise the version",
+    )
+
+
+def _offer(item: CatalogItem) -> None:
+    """Show the item as its newest version describes it, and offer it again if it was retired."""
+    newest = latest_version(item)
+    if newest is None:
+        return
+    wanted = {**_shown_fields(manifests.from_json(newest.manifest)), "retired_at": None}
+    changed = {name: value for name, value in wanted.items() if getattr(item, name) != value}
+    if changed:
+        CatalogItem.objects.filter(pk=item.pk).update(**changed)
+
+
+def _shown_fields(manifest: Manifest) -> dict[str, str]:
+    return {name: getattr(manifest, name) for name in ("name", "summary", "category", "owner", "lifecycle")}
+
+
+def _retire(present: set[str], now: datetime, progress: _Progress) -> None:
+    gone = CatalogItem.objects.filter(retired_at__isnull=True).exclude(slug__in=present)
+    for slug in list(gone.values_list("slug", flat=True)):
+        if CatalogItem.objects.filter(slug=slug, retired_at__isnull=True).update(retired_at=now):
+            progress.retired.append(slug)
