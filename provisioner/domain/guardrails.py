@@ -216,7 +216,8 @@ def _broken_rule(rule: ParameterRule, environment: str, reason: str) -> Finding:
 def _nearest(value: object, allowed: Iterable[object], order: tuple[str, ...]) -> object | None:
     """Give the allowed value nearest to `value`: by place in `order`, or by distance for numbers.
 
-    Ties go to the smaller. A name that `order` does not have is taken as the smallest. None when there is no way to tell.
+    Ties go to the smaller. A name that `order` does not have is taken as the smallest.
+    None when there is no way to tell.
     """
     choices = list(allowed)
     if len(choices) == 1:

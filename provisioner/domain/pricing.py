@@ -57,7 +57,7 @@ class PricedResource:
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> Decimal | None:
-        """Give a number attribute, or None; a text that spells a number counts, a negative number does not."""
+        """Give a number attribute or None; a text that spells one counts, a negative one does not."""
         value = self.attributes.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
             return None
@@ -142,7 +142,7 @@ class Sheet:
     ) -> Unpriced:
         """Say that a component costs by usage, with its rate where the book has it."""
         price = self.book.get(service, sku_key)
-        rate = f", at {price.price_usd} USD per {price.unit}" if price else ""
+        rate = f", at {price.price_usd:f} USD per {price.unit}" if price else ""
         return Unpriced(
             resource.address, resource.type, component, f"Usage based: {what}{rate}.", usage_based=True
         )

@@ -31,6 +31,8 @@ _VCPU_STANDARD = {
     "8xlarge": 32,
     "12xlarge": 48,
     "16xlarge": 64,
+    "24xlarge": 96,
+    "48xlarge": 192,
 }
 _VCPU = {
     "t4g": _VCPU_BURSTABLE,
@@ -38,6 +40,8 @@ _VCPU = {
     "m7g": _VCPU_STANDARD,
     "r6g": _VCPU_STANDARD,
     "r7g": _VCPU_STANDARD,
+    "m8g": _VCPU_STANDARD,
+    "r8g": _VCPU_STANDARD,
 }
 _PROXY_MINIMUM_VCPU = 2
 
@@ -82,7 +86,9 @@ def _db_instance(resource: PricedResource, sheet: Sheet) -> Rows:
     if resource.number("monitoring_interval"):
         what = "enhanced monitoring writes CloudWatch Logs, by size"
         yield sheet.usage(resource, "enhanced monitoring", what, "cloudwatch", "logs.ingestion")
-    if resource.attributes.get("enabled_cloudwatch_logs_exports"):
+    if resource.attributes.get("enabled_cloudwatch_logs_exports") and not sheet.of_type(
+        "aws_cloudwatch_log_group"
+    ):
         what = "exported logs are CloudWatch Logs, by size"
         yield sheet.usage(resource, "log export", what, "cloudwatch", "logs.ingestion")
     if resource.flag("manage_master_user_password"):
@@ -192,7 +198,8 @@ def _kms_key(resource: PricedResource, sheet: Sheet) -> Rows:
 def _metric_alarm(resource: PricedResource, sheet: Sheet) -> Rows:
     """Price an alarm by the metrics it watches, without the free tier.
 
-    https://aws.amazon.com/cloudwatch/pricing/. Below 60 s an alarm is high resolution; one on an anomaly band watches three metrics.
+    https://aws.amazon.com/cloudwatch/pricing/. Below 60 s an alarm is high resolution; one on an anomaly band watches
+    three metrics.
     """
     queries = resource.attributes.get("metric_query")
     periods = [resource.number("period")]
@@ -219,8 +226,8 @@ def _secret(resource: PricedResource, sheet: Sheet) -> Rows:
 
 
 def _log_group(resource: PricedResource, sheet: Sheet) -> Rows:
-    yield sheet.usage(resource, "logs taken in", "logs taken in, by size", "cloudwatch", "logs.ingestion")
-    yield sheet.usage(resource, "logs kept", "logs kept, by size", "cloudwatch", "logs.storage")
+    what = "logs kept are charged by the month; logs taken in, by size"
+    yield sheet.usage(resource, "logs", what, "cloudwatch", "logs.ingestion")
 
 
 def _sns_topic(resource: PricedResource, sheet: Sheet) -> Rows:

@@ -159,7 +159,7 @@ def _suffix(instance: Mapping[str, object]) -> str:
 
 
 def _sensitive_paths(value: object) -> Iterator[Path]:
-    """Read cty paths: [[{"type": "get_attr", "value": "password"}], …]; an index is {"value", "type"} inside."""
+    """Read cty paths: [[{"type": "get_attr", "value": "password"}], …]; an index holds {"value", "type"}."""
     for path in value if isinstance(value, list) else ():
         steps: list[str | int] = []
         for step in path if isinstance(path, list) else ():
