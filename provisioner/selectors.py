@@ -47,12 +47,12 @@ def groups_of(user: Person) -> frozenset[str]:
     """Return the names of the user's groups; a superuser is in `platform`."""
     if not user.is_authenticated:
         return frozenset()
-    cached: frozenset[str] | None = getattr(user, "_drawbridge_groups", None)
+    cached: frozenset[str] | None = user.__dict__.get("_drawbridge_groups")
     if cached is None:
         cached = frozenset(user.groups.values_list("name", flat=True))
         if user.is_superuser:
             cached |= {PLATFORM}
-        user._drawbridge_groups = cached  # type: ignore[union-attr]
+        user.__dict__["_drawbridge_groups"] = cached  # for this request
     return cached
 
 
@@ -245,10 +245,10 @@ def _teams(user: Person) -> QuerySet[Team]:
     return Team.objects.filter(members__pk=user.pk) if user.is_authenticated else Team.objects.none()
 
 
-def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:
+def _uuid(value: uuid.UUID | str) -> uuid.UUID:
     if isinstance(value, uuid.UUID):
         return value
     try:
         return uuid.UUID(value)
     except ValueError:
-        return None
+        return uuid.UUID(int=0)  # nobody's id

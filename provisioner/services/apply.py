@@ -41,9 +41,12 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
         with lease.held(claim), RunLog(claim) as runlog:
             try:
                 engine.apply(
-                    spec_of(run, claim), plan_file, run.plan.lock_file.encode(),
-                    on_line=runlog.write, stop=claim.stop,
-                )  # fmt: skip
+                    spec_of(run, claim),
+                    plan_file,
+                    run.plan.lock_file.encode(),
+                    on_line=runlog.write,
+                    stop=claim.stop,
+                )
             except EngineError as error:
                 failure = error
                 state_backend.rescue(run, claim, getattr(error, "errored_state", None), now=clock())
@@ -86,9 +89,12 @@ def _plan_again(run: Run, reason: str, clock: Clock) -> RunStatus | None:
     try:
         with transaction.atomic():
             transition.move(
-                run.pk, RunStatus.APPLY_QUEUED, RunStatus.PLAN_QUEUED, now=clock(),
+                run.pk,
+                RunStatus.APPLY_QUEUED,
+                RunStatus.PLAN_QUEUED,
+                now=clock(),
                 reason=f"the plan is stale: {reason}",
-            )  # fmt: skip
+            )
             queue.ring(queue.PLAN, run.pk)
     except transition.StaleRun:
         return None

@@ -102,9 +102,13 @@ def decide(
         return _decide(run_id, step_id, verdict, comment, plan_digest, approver, now)
     except (SelfApproval, NotAnApprover, SecondStep) as refusal:
         audit.record(
-            "approval.refused", object_type="run", object_id=run_id, actor=approver, now=now,
+            "approval.refused",
+            object_type="run",
+            object_id=run_id,
+            actor=approver,
+            now=now,
             detail={"step": step_id, "verdict": verdict, "code": refusal.code},
-        )  # fmt: skip
+        )
         raise
 
 
@@ -130,7 +134,8 @@ def _decide(
         earlier = ApprovalDecision.objects.select_related("approver").filter(step=step).first()
         if earlier is not None:
             raise AlreadyDecided(
-                f"{earlier.approver.get_username()} decided this step already ({earlier.verdict}). Nothing is left to do."
+                f"{earlier.approver.get_username()} decided this step already ({earlier.verdict}). "
+                "Nothing is left to do."
             )
         if plan_digest != current or step.plan_digest != current:
             raise PlanChanged(
@@ -160,15 +165,23 @@ def _decide(
         except IntegrityError as error:
             raise AlreadyDecided("Somebody decided this step a moment ago. Look at the run again.") from error
         audit.record(
-            f"approval.{verdict}", object_type="run", object_id=run.pk, actor=approver, now=now,
+            f"approval.{verdict}",
+            object_type="run",
+            object_id=run.pk,
+            actor=approver,
+            now=now,
             detail={"step": step.pk, "group": step.group, "rule": step.rule, "plan_digest": plan_digest},
-        )  # fmt: skip
+        )
         if verdict == REJECT:
             record.finish(
-                run, RunStatus.NEEDS_APPROVAL, RunStatus.REJECTED, now=now, actor=approver,
+                run,
+                RunStatus.NEEDS_APPROVAL,
+                RunStatus.REJECTED,
+                now=now,
+                actor=approver,
                 reason=f"{step.group}: {comment}",
                 fields={"error_summary": f"Rejected by {step.group}", "error_detail": comment},
-            )  # fmt: skip
+            )
         elif not _open_steps(run, plan_digest):
             _confirm(run, approver, now)
     return decision
@@ -193,10 +206,11 @@ def _check_words(step: ApprovalStep, verdict: str, comment: str) -> None:
     elif verdict == APPROVE and step.verdict_needed == OVERRIDE:
         errors.append(
             FieldError(
-                "verdict", "override_needed",
+                "verdict",
+                "override_needed",
                 "A guardrail stands in the way of this plan, so it takes an override with a comment, not an approval.",
             )
-        )  # fmt: skip
+        )
     if verdict in (REJECT, OVERRIDE) and not comment.strip():
         errors.append(
             FieldError("comment", "comment_needed", f"Say why: a comment is needed to {verdict} a plan.")
@@ -217,8 +231,12 @@ def _open_steps(run: Run, plan_digest: str) -> bool:
 
 def _confirm(run: Run, approver: User, now: datetime) -> None:
     transition.move(
-        run.pk, RunStatus.NEEDS_APPROVAL, RunStatus.CONFIRMED, now=now, actor=approver,
+        run.pk,
+        RunStatus.NEEDS_APPROVAL,
+        RunStatus.CONFIRMED,
+        now=now,
+        actor=approver,
         reason="every step is decided in favour",
-    )  # fmt: skip
+    )
     transition.move(run.pk, RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, now=now, reason="waits for a worker")
     queue.ring(queue.APPLY, run.pk)

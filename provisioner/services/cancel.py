@@ -50,9 +50,14 @@ def cancel(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
         )
     else:
         record.finish(
-            run, status, RunStatus.CANCELED, now=now, actor=actor, reason="canceled",
+            run,
+            status,
+            RunStatus.CANCELED,
+            now=now,
+            actor=actor,
+            reason="canceled",
             fields={"error_summary": f"Canceled by {actor.get_username()}"},
-        )  # fmt: skip
+        )
     audit.record("run.cancel", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()
     return run
@@ -67,9 +72,14 @@ def discard(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
             f"The run is {status.value.replace('_', ' ')}. Only a plan that waits for a decision can be discarded."
         )
     record.finish(
-        run, status, RunStatus.DISCARDED, now=now, actor=actor, reason="discarded",
+        run,
+        status,
+        RunStatus.DISCARDED,
+        now=now,
+        actor=actor,
+        reason="discarded",
         fields={"error_summary": f"Discarded by {actor.get_username()}"},
-    )  # fmt: skip
+    )
     audit.record("run.discard", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()
     return run

@@ -22,9 +22,14 @@ def engine_failed(run: Run, claim: Claim, error: EngineError, *, now: datetime) 
         return None
     if claim.canceled:
         return _end(
-            run, claim, RunStatus.CANCELED, "Stopped on request", error.detail, now,
+            run,
+            claim,
+            RunStatus.CANCELED,
+            "Stopped on request",
+            error.detail,
+            now,
             reason="Terraform was stopped on request",
-        )  # fmt: skip
+        )
     return _end(run, claim, RunStatus.ERRORED, error.summary, error.detail, now, reason=error.summary)
 
 
@@ -33,12 +38,15 @@ def portal_failed(run: Run, claim: Claim, *, now: datetime) -> None:
     if claim.lost:
         return
     _end(
-        run, claim, RunStatus.ERRORED,
+        run,
+        claim,
+        RunStatus.ERRORED,
         "The portal failed while it worked on this run",
         "This is a defect of the portal, not of the order. The operators find the cause in the worker's log under "
         f"run {run.pk}. Retry the run; if it fails again, tell the platform team.",
-        now, reason="a defect of the portal",
-    )  # fmt: skip
+        now,
+        reason="a defect of the portal",
+    )
 
 
 def _end(
@@ -46,9 +54,14 @@ def _end(
 ) -> RunStatus | None:
     try:
         record.finish(
-            run, claim.status, to, now=now, claim=claim, reason=reason,
+            run,
+            claim.status,
+            to,
+            now=now,
+            claim=claim,
+            reason=reason,
             fields={"error_summary": summary[:500], "error_detail": detail},
-        )  # fmt: skip
+        )
     except transition.StaleRun:
         log.warning("run.lease_lost", run_id=str(run.pk))
         return None

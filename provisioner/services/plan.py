@@ -207,9 +207,16 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
     if judgement.refused:
         first = next(f for f in judgement.findings if f.level is Level.HARD_MANDATORY)
         record.finish(
-            run, planned, RunStatus.POLICY_FAILED, now=now, reason=f"guardrail {first.rule}",
-            fields={"error_summary": f"{first.where}: {first.what}"[:500], "error_detail": f"{first.why} {first.fix}"},
-        )  # fmt: skip
+            run,
+            planned,
+            RunStatus.POLICY_FAILED,
+            now=now,
+            reason=f"guardrail {first.rule}",
+            fields={
+                "error_summary": f"{first.where}: {first.what}"[:500],
+                "error_detail": f"{first.why} {first.fix}",
+            },
+        )
         return RunStatus.POLICY_FAILED
     if not judgement.plan.has_changes:
         transition.move(

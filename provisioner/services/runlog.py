@@ -52,7 +52,8 @@ class RunLog:
     def close(self) -> None:
         """Write what is left, with a line that says how much was left out. A lost lease writes nothing."""
         if self._left_out:
-            text = f"... {self._left_out:,} lines left out: the log is over its limit of {settings.DRAWBRIDGE_LOG_LIMIT_BYTES:,} bytes ..."
+            limit = settings.DRAWBRIDGE_LOG_LIMIT_BYTES
+            text = f"... {self._left_out:,} lines left out: the log is over its limit of {limit:,} bytes ..."
             self._pending.append(LogLine(phase=self._tail[0].phase, level="warn", text=text))
         self._pending.extend(self._tail)
         self._tail.clear()

@@ -6,6 +6,7 @@ Protocol: https://developer.hashicorp.com/terraform/language/backend/http
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import uuid
@@ -84,10 +85,8 @@ class Holder:
 def authenticate(workspace_id: uuid.UUID, username: str, password: str) -> Holder:
     """Accept the credential of the run that works on the workspace now. Raises BadCredential."""
     run = None
-    try:
+    with contextlib.suppress(ValueError):
         run = Run.objects.filter(pk=uuid.UUID(username), workspace_id=workspace_id).first()
-    except ValueError:
-        pass
     if run is None or run.status not in _READS or not is_state_password(password, run.pk, run.fencing_token):
         raise BadCredential(
             "This credential belongs to no run that works on this workspace now. "

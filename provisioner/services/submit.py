@@ -161,7 +161,8 @@ def submit_destroy(
     protection = catalog_manifest.from_json(workspace.item_version.manifest).protection
     if protection is not None and workspace.variables.get(protection) is True:
         raise Protected(
-            f"{workspace.name} has deletion protection on ({protection} = true), so the cloud would refuse to delete it. "
+            f"{workspace.name} has deletion protection on ({protection} = true), so the cloud would refuse "
+            "to delete it. "
             f"Order an update with {protection} = false first; when that is applied, order the destruction again."
         )
     last = workspace.runs.order_by("-created_at").first()
@@ -195,7 +196,10 @@ def submit_destroy(
 
 
 def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
-    """Run a failed ask again as a new run. Raises NotVisible, NotYourService, NotRetryable, WorkspaceBusy, NameTaken."""
+    """Run a failed ask again as a new run.
+
+    Raises NotVisible, NotYourService, NotRetryable, WorkspaceClosed, WorkspaceBusy and NameTaken.
+    """
     old = selectors.run_visible(requester, run_id)
     workspace = old.workspace
     if not selectors.owns(requester, workspace.service):
@@ -285,9 +289,13 @@ def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered")
     transition.move(run.pk, RunStatus.PENDING, RunStatus.PLAN_QUEUED, now=now, reason="waits for a worker")
     run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
     audit.record(
-        f"run.{run.kind}", object_type="run", object_id=run.pk, actor=requester, now=now,
+        f"run.{run.kind}",
+        object_type="run",
+        object_id=run.pk,
+        actor=requester,
+        now=now,
         detail={"workspace": str(run.workspace_id), "name": run.workspace.name},
-    )  # fmt: skip
+    )
     queue.ring(queue.PLAN, run.pk)
     return run
 
@@ -315,7 +323,8 @@ def _busy(workspace: Workspace) -> WorkspaceBusy:
     if holder is None:
         return WorkspaceBusy(f"Another run held {workspace.name} a moment ago. Try again.")
     return WorkspaceBusy(
-        f"The {holder.kind.replace('_', ' ')} run {holder.pk} of {holder.requester.get_username()} holds {workspace.name} "
+        f"The {holder.kind.replace('_', ' ')} run {holder.pk} of {holder.requester.get_username()} "
+        f"holds {workspace.name} "
         f"({holder.status.replace('_', ' ')}). Wait until it ends, or cancel it."
     )
 

@@ -45,21 +45,28 @@ def _take_back_planning(now: datetime) -> int:
                 _fence(run)
                 if run.attempts < PLANNING_ATTEMPTS:
                     transition.move(
-                        run.pk, RunStatus.PLANNING, RunStatus.PLAN_QUEUED, now=now,
+                        run.pk,
+                        RunStatus.PLANNING,
+                        RunStatus.PLAN_QUEUED,
+                        now=now,
                         reason=f"worker {run.worker} was lost while planning",
-                    )  # fmt: skip
+                    )
                     queue.ring(queue.PLAN, run.pk)
                 else:
                     record.finish(
-                        run, RunStatus.PLANNING, RunStatus.ERRORED, now=now,
+                        run,
+                        RunStatus.PLANNING,
+                        RunStatus.ERRORED,
+                        now=now,
                         reason=f"{run.attempts} workers were lost while planning",
                         fields={
                             "error_summary": f"The worker was lost {run.attempts} times while planning",
-                            "error_detail": "Each worker that planned this run died. Nothing was changed. Retry it; if that "
+                            "error_detail": "Each worker that planned this run died. Nothing was changed. Retry it; "
+                            "if that "
                             "fails too, the platform team finds the workers' end in their logs "
                             f"(last worker: {run.worker}).",
                         },
-                    )  # fmt: skip
+                    )
         except transition.StaleRun:
             continue
         count += 1
@@ -74,19 +81,27 @@ def _interrupt_applying(now: datetime) -> int:
             with transaction.atomic():
                 _fence(run)
                 transition.move(
-                    run.pk, RunStatus.APPLYING, RunStatus.INTERRUPTED, now=now,
+                    run.pk,
+                    RunStatus.APPLYING,
+                    RunStatus.INTERRUPTED,
+                    now=now,
                     reason=f"worker {run.worker} was lost while applying",
-                )  # fmt: skip
+                )
             record.inventory(run.workspace_id)
             record.finish(
-                run, RunStatus.INTERRUPTED, RunStatus.ERRORED, now=now, reason="the apply was cut short",
+                run,
+                RunStatus.INTERRUPTED,
+                RunStatus.ERRORED,
+                now=now,
+                reason="the apply was cut short",
                 fields={
                     "error_summary": "The worker was lost while it applied this plan",
-                    "error_detail": "What Terraform had saved by then is recorded on the workspace. Retry the run: it plans "
+                    "error_detail": "What Terraform had saved by then is recorded on the workspace. "
+                    "Retry the run: it plans "
                     "what is left. Something created in the last moments may be in no state: compare the workspace's "
                     f"resources with the cloud's objects tagged drawbridge-workspace={run.workspace_id}.",
                 },
-            )  # fmt: skip
+            )
         except transition.StaleRun:
             continue
         count += 1
