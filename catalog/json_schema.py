@@ -46,7 +46,7 @@ def parameter_schema(
             continue
         default = values.get(parameter.name, MISSING)
         rules = manifest.hard_guardrails(parameter.name, environment) if environment is not None else ()
-        properties[parameter.name] = property_schema(parameter, default, rules, environment)
+        properties[parameter.name] = property_schema(parameter, default, rules, environment or "")
         if default is MISSING and (
             environment is not None or not _filled_somewhere(manifest, parameter.name)
         ):
@@ -74,7 +74,7 @@ def parameter_schema(
 
 
 def property_schema(
-    parameter: Parameter, default: Any, rules: tuple[Guardrail, ...] = (), environment: str | None = None
+    parameter: Parameter, default: Any, rules: tuple[Guardrail, ...] = (), environment: str = ""
 ) -> dict[str, Any]:
     """Return the schema of one parameter, narrowed by the rules."""
     schema = type_schema(parameter.type, nullable=parameter.nullable)
@@ -110,7 +110,7 @@ def property_schema(
 
 
 def allowed_values(
-    parameter: Parameter, rules: tuple[Guardrail, ...] = (), environment: str | None = None
+    parameter: Parameter, rules: tuple[Guardrail, ...] = (), environment: str = ""
 ) -> tuple[Any, ...] | None:
     """Return the values that the module and the rules leave to choose from, small to large where a rule orders them.
 
@@ -125,7 +125,7 @@ def allowed_values(
             wanted = (manifests.thawed(rule.environments[environment]),)
         else:
             if allowed is not None:
-                allowed = tuple(value for value in allowed if permits(rule, environment or "", value))
+                allowed = tuple(value for value in allowed if permits(rule, environment, value))
             continue
         if rule.order:
             wanted = tuple(

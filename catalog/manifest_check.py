@@ -133,7 +133,7 @@ class _Check:
                         self.variables_file,
                         line,
                         f"variable {parameter.name} is sensitive: secrets do not go through the portal's "
-                        "parameters. Let the module make the secret (for example with manage_master_user_password) or read it by name",
+                        "parameters. Let the module make the secret, or read it by its name",
                     )
                 )
             if sizes is not None and parameter.name == sizes.parameter:
@@ -285,8 +285,8 @@ class _Check:
                             place = ("presets", environment, name)
                         self.say(
                             place,
-                            f"{name} is {shown(value)} in {environment} unless someone changes it, which "
-                            f"the hard-mandatory rule {guardrail.rule} refuses; change the preset, the size or the rule",
+                            f"{name} is {shown(value)} in {environment} unless someone changes it, which the "
+                            f"hard-mandatory rule {guardrail.rule} refuses; change the preset, the size or the rule",
                         )
 
     def check_conditions(self, environment: str, size: str, values: Mapping[str, Any]) -> None:

@@ -85,7 +85,7 @@ def read_document(text: str, file: str) -> LocatedDocument:
     try:
         for event in yaml.parse(text, Loader=_CoreLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 0
                 raise UnreadableFile(
                     ManifestProblem(file, line, "anchors and aliases are not supported; repeat the text")
                 )
@@ -142,21 +142,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def _schema_problem(document: LocatedDocument, error: ValidationError) -> Iterable[ManifestProblem]:
     path = tuple(error.absolute_path)
+    schema: Any = error.schema
+    wanted: Any = error.validator_value
+    found: Any = error.instance
     if "propertyNames" in error.absolute_schema_path:
-        yield document.problem(
-            (*path, str(error.instance)), "is no valid name here: " + _short(error.message)
-        )
-    elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = error.schema.get("properties", {})
-        for key in error.instance.keys() - known.keys():
+        yield document.problem((*path, str(found)), "is no valid name here: " + _short(error.message))
+    elif error.validator == "additionalProperties":
+        known = schema.get("properties", {})
+        for key in found.keys() - known.keys():
             yield document.problem((*path, key), f"unknown key{did_you_mean(key, known)}")
     elif error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
+        missing = [key for key in wanted if key not in found]
         yield document.problem(path, f"missing {', '.join(missing)}")
-    elif error.validator == "pattern" and "pattern" in error.schema:
-        yield document.problem(
-            path, f"{_short(repr(error.instance))} does not match {error.schema['pattern']}"
-        )
+    elif error.validator == "pattern":
+        yield document.problem(path, f"{_short(repr(found))} does not match {wanted}")
     else:
         yield document.problem(path, _short(error.message))
 

@@ -70,6 +70,7 @@ def fill(manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: 
     """Fill in everything but the order's name; the form uses it too, so that both doors judge alike."""
     problems: list[ParameterProblem] = []
     asked = _checked_given(manifest, spec, environment_slug, given, problems)
+    decided = dict(asked)
     size = asked.pop(manifest.sizes.parameter, None) if manifest.sizes else None
     values = prefilled(manifest, spec, environment_slug, size)
     size_shown = {}
@@ -93,8 +94,7 @@ def fill(manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: 
         values[manifest.environment_variable] = environment_slug
     if not problems:
         problems += broken_conditions(spec, values)
-    explicit = {**asked, **({manifest.sizes.parameter: size} if _size_given(manifest, given, size) else {})}
-    return Filled(values, {**size_shown, **shown_values}, tuple(problems[:MAX_PROBLEMS]), explicit)
+    return Filled(values, {**size_shown, **shown_values}, tuple(problems[:MAX_PROBLEMS]), decided)
 
 
 def prefilled(
@@ -224,15 +224,6 @@ def _unknown(manifest: Manifest, spec: ParameterSpec, key: object) -> ParameterP
     close = difflib.get_close_matches(key, known, n=1) if len(key) <= 100 else []
     hint = f"did you mean {close[0]}?" if close else "the item's schema lists the parameters it has"
     return ParameterProblem(_field(key), "unknown_parameter", f"is no parameter of {manifest.slug}; {hint}")
-
-
-def _size_given(manifest: Manifest, given: object, size: str | None) -> bool:
-    return (
-        manifest.sizes is not None
-        and size is not None
-        and isinstance(given, Mapping)
-        and given.get(manifest.sizes.parameter) == size
-    )
 
 
 def _field(name: str) -> str:

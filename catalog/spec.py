@@ -69,22 +69,22 @@ class Parameter:
     @property
     def minimum(self) -> int | float | None:
         """Return the least allowed number."""
-        return self._strictest("minimum", max)
+        return max(self._limits("minimum"), default=None)
 
     @property
     def maximum(self) -> int | float | None:
         """Return the greatest allowed number."""
-        return self._strictest("maximum", min)
+        return min(self._limits("maximum"), default=None)
 
     @property
     def min_length(self) -> int | None:
         """Return the least length of text (characters) or of a collection (elements)."""
-        return self._strictest("min_length", max)
+        return max(self._limits("min_length"), default=None)
 
     @property
     def max_length(self) -> int | None:
         """Return the greatest length of text (characters) or of a collection (elements)."""
-        return self._strictest("max_length", min)
+        return min(self._limits("max_length"), default=None)
 
     @property
     def pattern(self) -> str | None:
@@ -152,9 +152,8 @@ class Parameter:
         known = {k: v for k, v in help_data.items() if k in (*HELP_TEXTS, *HELP_FLAGS, "example")}
         return replace(self, **known)
 
-    def _strictest(self, kind: str, choose: Any) -> Any:
-        found = [c.value for c in self.constraints if c.kind == kind]
-        return choose(found) if found else None
+    def _limits(self, kind: str) -> list[Any]:
+        return [c.value for c in self.constraints if c.kind == kind]
 
 
 HELP_TEXTS: Final = ("label", "group", "help", "unit", "consequence")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from catalog.content import PackedModule, UnfitContent, pack_module
 from catalog.manifest import Manifest
 from catalog.manifest_check import ReadManifest, environment_problems, read_manifest
 from catalog.models import CatalogItem, CatalogItemVersion, Environment
-from catalog.models.organisation import validate_slug
+from catalog.models.organisation import SLUG_PATTERN, validate_slug
 from catalog.problems import ManifestProblem
 from catalog.selectors import latest_version
 from catalog.spec import ParameterSpec
@@ -87,7 +88,7 @@ def _read_module(
 ) -> _Module | None:
     prefix = f"{root.name}/{folder.name}"
     manifest_file = f"{prefix}/{MANIFEST_FILE}"
-    if not validate_slug.regex.search(folder.name):
+    if not re.search(SLUG_PATTERN, folder.name):
         refused.append(
             ManifestProblem(prefix, 0, f"the folder's name is the item's slug: {validate_slug.message}")
         )

@@ -19,7 +19,11 @@ from catalog.spec import MISSING, Condition, Parameter, ParameterSpec
 MAX_FILE_BYTES = 256 * 1024
 
 _OPTIONS = SerializationOptions(
-    strip_string_quotes=True, explicit_blocks=False, preserve_heredocs=False, with_comments=False
+    strip_string_quotes=True,
+    explicit_blocks=False,
+    preserve_heredocs=False,
+    preserve_scientific_notation=False,
+    with_comments=False,
 )
 
 

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Publish the modules of a folder as catalog item versions. Safe to repeat; exits with 1 when one is refused."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        default = Path(settings.BASE_DIR) / "terraform_modules"
+        default = Path(settings.DRAWBRIDGE_MODULES_DIR)
         parser.add_argument(
             "--path", type=Path, default=default, help=f"folder of the modules (default: {default})"
         )

@@ -1,0 +1,3 @@
+resource "terraform_data" "this" {
+  input = { name = var.name, class = var.storage_class }
+}
