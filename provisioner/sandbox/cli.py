@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any, Optional
+from typing import Any
 
 from provisioner.sandbox import install
 from provisioner.sandbox.cloud import Attributes, Cloud, Fault, Key
@@ -65,7 +65,10 @@ def _drift(arguments: argparse.Namespace) -> int:
     cloud = Cloud(arguments.home)
     found = _find(cloud, arguments)
     if found is None:
-        print(f"No {arguments.type} {arguments.id!r} in the sandbox cloud; see the `objects` command.", file=sys.stderr)
+        print(
+            f"No {arguments.type} {arguments.id!r} in the sandbox cloud; see the `objects` command.",
+            file=sys.stderr,
+        )
         return 1
     key, attributes = found
     tags = attributes.get("tags_all") or {}
@@ -82,11 +85,14 @@ def _drift(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _find(cloud: Cloud, arguments: argparse.Namespace) -> Optional[tuple[Key, Attributes]]:
+def _find(cloud: Cloud, arguments: argparse.Namespace) -> tuple[Key, Attributes] | None:
     """Find an object by its id or by a name it is known by."""
     for row in cloud.objects():
         attributes: Attributes = row["attributes"]
-        names = (row["id"], *(attributes.get(name) for name in ("identifier", "name", "arn", "bucket", "alarm_name")))
+        names = (
+            row["id"],
+            *(attributes.get(name) for name in ("identifier", "name", "arn", "bucket", "alarm_name")),
+        )
         if row["type"] == arguments.type and arguments.id in names:
             return Key(row["type"], row["id"], row["region"], row["account"]), attributes
     return None
@@ -128,7 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--message", default="InternalFailure: injected fault")
     fault.add_argument("--count", type=int, default=1, help="how many operations fail")
     fault.add_argument(
-        "--kind", choices=_KINDS, default="error", help="error-after: the object is made (or changed) all the same"
+        "--kind",
+        choices=_KINDS,
+        default="error",
+        help="error-after: the object is made (or changed) all the same",
     )
     fault.add_argument("--clear", action="store_true", help="forget every fault")
 

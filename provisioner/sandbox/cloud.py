@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from provisioner.sandbox import files
 
@@ -72,7 +72,7 @@ class Cloud:
         """Close the file."""
         self._db.close()
 
-    def get(self, key: Key) -> Optional[Attributes]:
+    def get(self, key: Key) -> Attributes | None:
         """Return an object's attributes, None when there is no such object."""
         with self._lock:
             row = self._db.execute(
@@ -93,7 +93,9 @@ class Cloud:
         """Add an object; False, and nothing done, when one with the same unique attributes is there."""
         with self._transaction():
             for other in self.all(key.type, key.region, key.account):
-                if other.get("id") == key.id or all(other.get(name) == attributes.get(name) for name in unique):
+                if other.get("id") == key.id or all(
+                    other.get(name) == attributes.get(name) for name in unique
+                ):
                     return False
             now = _now()
             self._db.execute(
@@ -104,14 +106,25 @@ class Cloud:
         return True
 
     def update(
-        self, key: Key, attributes: Attributes, tags: Attributes, operation: str = "update", old_id: Optional[str] = None
+        self,
+        key: Key,
+        attributes: Attributes,
+        tags: Attributes,
+        operation: str = "update",
+        old_id: str | None = None,
     ) -> bool:
         """Replace an object's attributes (and its id, when it is known by a name that changed); False when gone."""
         with self._transaction():
             changed = self._db.execute(
                 "update object set id = ?, workspace = ?, attributes = ?, updated_at = ?"
                 " where type = ? and id = ? and region = ? and account = ?",
-                (key.id, _workspace(tags), json.dumps(attributes), _now(), *key._replace(id=old_id or key.id)),
+                (
+                    key.id,
+                    _workspace(tags),
+                    json.dumps(attributes),
+                    _now(),
+                    *key._replace(id=old_id or key.id),
+                ),
             ).rowcount
             if changed:
                 self._log(operation, key, tags)
@@ -127,12 +140,13 @@ class Cloud:
                 self._log(operation, key, tags)
         return changed == 1
 
-    def take_fault(self, type_name: str, operation: str) -> Optional[Fault]:
+    def take_fault(self, type_name: str, operation: str) -> Fault | None:
         """Use up one fault that is due for an operation on a type."""
         with self._lock:
             row = self._db.execute(
-                "update fault set remaining = remaining - 1 where number = (select number from fault where remaining > 0"
-                " and type in (?, '*') and operation in (?, '*') order by number limit 1) and remaining > 0"
+                "update fault set remaining = remaining - 1 where number ="
+                " (select number from fault where remaining > 0 and type in (?, '*') and operation in (?, '*')"
+                " order by number limit 1) and remaining > 0"
                 " returning kind, message",
                 (type_name, operation),
             ).fetchone()
@@ -153,15 +167,20 @@ class Cloud:
 
     def objects(self) -> Iterator[Attributes]:
         """Yield every object with its identity, as the `objects` command prints it."""
-        names = ("type", "id", "region", "account", "workspace", "attributes", "created_at", "updated_at")
-        for row in self._db.execute(f"select {', '.join(names)} from object order by created_at, type, id"):
-            yield {**dict(zip(names, row, strict=True)), "attributes": json.loads(row[5])}
+        yield from self._rows("select * from object order by created_at, type, id", "attributes")
 
     def events(self) -> Iterator[Attributes]:
-        """Yield the log, oldest first: what was created, updated, deleted or drifted, when and for which workspace."""
-        names = ("number", "at", "operation", "type", "id", "region", "account", "workspace", "tags", "process")
-        for row in self._db.execute(f"select {', '.join(names)} from event order by number"):
-            yield {**dict(zip(names, row, strict=True)), "tags": json.loads(row[8])}
+        """Yield the log, oldest first: what was created, updated, deleted or drifted, when and by whom."""
+        yield from self._rows("select * from event order by number", "tags")
+
+    def _rows(self, query: str, document: str) -> Iterator[Attributes]:
+        with self._lock:
+            cursor = self._db.execute(query)
+            names = [column[0] for column in cursor.description]
+            rows = cursor.fetchall()
+        for values in rows:
+            row = dict(zip(names, values, strict=True))
+            yield {**row, document: json.loads(row[document])}
 
     def _log(self, operation: str, key: Key, tags: Attributes) -> None:
         self._db.execute(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any, Optional
+from typing import Any
 
 _DIRECTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "types")
 
@@ -14,9 +14,9 @@ class Reference:
         self.attribute: str = facts["attribute"]
         self.type: str = facts["type"]
         self.keys: list[str] = facts["keys"]
-        self.unless_prefix: Optional[str] = facts.get("unless_prefix")
-        self.missing: Optional[str] = facts.get("missing")
-        self.in_use: Optional[str] = facts.get("in_use")
+        self.unless_prefix: str | None = facts.get("unless_prefix")
+        self.missing: str | None = facts.get("missing")
+        self.in_use: str | None = facts.get("in_use")
 
 
 class TypeFacts:
@@ -43,8 +43,8 @@ class TypeFacts:
         self.one_of: list[list[str]] = left.pop("one_of", [])
         self.references = [Reference(part) for part in left.pop("references", [])]
         self.refuse_delete: list[dict[str, Any]] = left.pop("refuse_delete", [])
-        self.final_snapshot: Optional[dict[str, Any]] = left.pop("final_snapshot", None)
-        self.inherit: Optional[dict[str, Any]] = left.pop("inherit", None)
+        self.final_snapshot: dict[str, Any] | None = left.pop("final_snapshot", None)
+        self.inherit: dict[str, Any] | None = left.pop("inherit", None)
         if left:
             raise ValueError(f"{name}: unknown facts {sorted(left)}; types/README.md lists the keys")
 

@@ -1,7 +1,6 @@
 """What goes wrong on the cloud's side, as Terraform's users see it."""
 
 from collections.abc import Sequence
-from typing import Union
 
 
 class CloudError(Exception):
@@ -12,7 +11,7 @@ class CloudError(Exception):
     """
 
     def __init__(
-        self, summary: str, detail: str = "", path: Sequence[Union[str, int]] = (), *, created: bool = False
+        self, summary: str, detail: str = "", path: Sequence[str | int] = (), *, created: bool = False
     ) -> None:
         super().__init__(summary)
         self.summary = summary

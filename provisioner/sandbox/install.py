@@ -10,7 +10,7 @@ import platform
 import shlex
 import sys
 
-from provisioner.sandbox import certificate, cloud, files, schema_wire
+from provisioner.sandbox import certificate, cloud, files, schema_cache
 
 VERSION = "6.62.0"
 _REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
@@ -38,7 +38,7 @@ def install(home: str) -> str:
             os.replace(prepared, path)
     certificate.ensure(home)
     cloud.Cloud(home).close()
-    schema_wire.response(home)
+    schema_cache.response(home)
     return mirror
 
 
@@ -62,7 +62,9 @@ def _package_directories() -> list[str]:
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
-            sys.exit(f"The Python package {name} is missing: the sandbox provider needs it. Install requirements.lock.")
+            sys.exit(
+                f"The Python package {name} is missing: the sandbox provider needs it. Install requirements.lock."
+            )
         directory = os.path.dirname(os.path.dirname(os.path.abspath(spec.origin)))
         if directory not in directories:
             directories.append(directory)

@@ -1,7 +1,7 @@
 """ApplyResourceChange, ReadResource and ImportResourceState: objects made, changed, found and removed."""
 
 import os
-from typing import Any, Optional
+from typing import Any
 
 from provisioner.sandbox import documents, references, schema, templates, values
 from provisioner.sandbox.cloud import Attributes, Fault
@@ -12,8 +12,8 @@ from provisioner.sandbox.session import Session
 
 
 def apply(
-    session: Session, type_name: str, prior: Optional[Attributes], planned: Optional[Attributes]
-) -> tuple[Optional[Attributes], Optional[CloudError]]:
+    session: Session, type_name: str, prior: Attributes | None, planned: Attributes | None
+) -> tuple[Attributes | None, CloudError | None]:
     """Carry out a planned change; return the new state and what went wrong after the cloud had acted.
 
     Raises CloudError when nothing was done.
@@ -27,7 +27,7 @@ def apply(
     return _update(session, facts, block, prior, planned)
 
 
-def read(session: Session, type_name: str, state: Attributes) -> Optional[Attributes]:
+def read(session: Session, type_name: str, state: Attributes) -> Attributes | None:
     """Return an object as the cloud has it now, None when it is gone."""
     facts, block = session.facts.of(type_name), session.schemas.resource(type_name)
     _fail(session.cloud.take_fault(type_name, "read"), session, "reading", facts, state)
@@ -52,7 +52,9 @@ def import_(session: Session, type_name: str, identity: str) -> Attributes:
         if identity in (templates.expand(facts.import_by, found, session), found["id"]):
             if schema.is_taggable(block):
                 _read_tags(session, found, {})
-            found.update({name: facts.import_as.get(name, facts.defaults.get(name)) for name in facts.kept_from_state})
+            found.update(
+                {name: facts.import_as.get(name, facts.defaults.get(name)) for name in facts.kept_from_state}
+            )
             return schema.conform(block, found)
     raise CloudError(
         "Cannot import non-existent remote object",
@@ -63,14 +65,16 @@ def import_(session: Session, type_name: str, identity: str) -> Attributes:
 
 def _create(
     session: Session, facts: TypeFacts, block: Block, planned: Attributes
-) -> tuple[Attributes, Optional[CloudError]]:
+) -> tuple[Attributes, CloudError | None]:
     fault = session.cloud.take_fault(facts.name, "create")
     if fault is None or fault.kind != "error-after":
         _fail(fault, session, "creating", facts, planned)
     references.check_existing(session, facts, planned)
     new = settle(session, facts, block, _inherited(session, facts, planned))
     unique = tuple(facts.unique or ["id"])
-    if not session.cloud.insert(session.key(facts, new), _stored(block, new), unique, session.event_tags(new)):
+    if not session.cloud.insert(
+        session.key(facts, new), _stored(block, new), unique, session.event_tags(new)
+    ):
         named = ", ".join(f"{name} {new.get(name)}" for name in unique)
         raise CloudError(
             f"creating {facts.label} ({new.get(unique[0])}): AlreadyExists: one with this {named} exists already",
@@ -78,13 +82,15 @@ def _create(
             " remove it with `python -m provisioner.sandbox drift --delete`.",
         )
     if fault is not None:
-        return new, CloudError(f"waiting for {facts.label} ({new['id']}) create: {fault.message}", created=True)
+        return new, CloudError(
+            f"waiting for {facts.label} ({new['id']}) create: {fault.message}", created=True
+        )
     return new, _wait(session, facts, "create", new)
 
 
 def _update(
     session: Session, facts: TypeFacts, block: Block, prior: Attributes, planned: Attributes
-) -> tuple[Attributes, Optional[CloudError]]:
+) -> tuple[Attributes, CloudError | None]:
     fault = session.cloud.take_fault(facts.name, "update")
     if fault is None or fault.kind != "error-after":
         _fail(fault, session, "updating", facts, prior)
@@ -92,13 +98,19 @@ def _update(
     new = settle(session, facts, block, planned)
     tags = session.event_tags(new)
     if not session.cloud.update(session.key(facts, new), _stored(block, new), tags, old_id=prior["id"]):
-        raise CloudError(f"updating {facts.label} ({prior['id']}): NotFound: it is not in the sandbox cloud any more")
+        raise CloudError(
+            f"updating {facts.label} ({prior['id']}): NotFound: it is not in the sandbox cloud any more"
+        )
     if fault is not None:
-        return new, CloudError(f"waiting for {facts.label} ({new['id']}) update: {fault.message}", created=True)
+        return new, CloudError(
+            f"waiting for {facts.label} ({new['id']}) update: {fault.message}", created=True
+        )
     return new, _wait(session, facts, "update", new)
 
 
-def _delete(session: Session, facts: TypeFacts, prior: Attributes) -> tuple[Optional[Attributes], Optional[CloudError]]:
+def _delete(
+    session: Session, facts: TypeFacts, prior: Attributes
+) -> tuple[Attributes | None, CloudError | None]:
     _fail(session.cloud.take_fault(facts.name, "delete"), session, "deleting", facts, prior)
     key = session.key(facts, prior)
     found = session.cloud.get(key)
@@ -112,7 +124,12 @@ def _delete(session: Session, facts: TypeFacts, prior: Attributes) -> tuple[Opti
 
 
 def settle(
-    session: Session, facts: TypeFacts, block: Block, value: Attributes, path: str = "", top: Optional[Attributes] = None
+    session: Session,
+    facts: TypeFacts,
+    block: Block,
+    value: Attributes,
+    path: str = "",
+    top: Attributes | None = None,
 ) -> Attributes:
     """Replace every unknown by what the cloud answers, templates in the order they need one another."""
     out = dict(value)
@@ -134,7 +151,9 @@ def settle(
     for name, part in schema.nested_blocks(block).items():
         inner = out.get(name)
         if isinstance(inner, list):
-            out[name] = [settle(session, facts, part["block"], item, f"{path}{name}.", seen) for item in inner]
+            out[name] = [
+                settle(session, facts, part["block"], item, f"{path}{name}.", seen) for item in inner
+            ]
         elif isinstance(inner, dict):
             out[name] = settle(session, facts, part["block"], inner, f"{path}{name}.", seen)
     return out
@@ -175,7 +194,11 @@ def _read_tags(session: Session, found: Attributes, state: Attributes) -> None:
 def _take_final_snapshot(session: Session, facts: TypeFacts, prior: Attributes) -> None:
     """Make the last snapshot of a data store. Raises CloudError when it is asked for and has no name, or one taken."""
     rule = facts.final_snapshot
-    if rule is None or prior.get(rule["skip"]) or any(templates.is_set(prior.get(name)) for name in rule["never_for"]):
+    if (
+        rule is None
+        or prior.get(rule["skip"])
+        or any(templates.is_set(prior.get(name)) for name in rule["never_for"])
+    ):
         return
     name = prior.get(rule["name"])
     if not name:
@@ -192,7 +215,7 @@ def _take_final_snapshot(session: Session, facts: TypeFacts, prior: Attributes) 
         )
 
 
-def _wait(session: Session, facts: TypeFacts, operation: str, attributes: Attributes) -> Optional[CloudError]:
+def _wait(session: Session, facts: TypeFacts, operation: str, attributes: Attributes) -> CloudError | None:
     """Take the time a real cloud takes; Terraform's Stop ends the wait.
 
     What is slow in AWS (a database) is then not finished, as with the real provider, which returns an error and keeps
@@ -207,7 +230,9 @@ def _wait(session: Session, facts: TypeFacts, operation: str, attributes: Attrib
     return None
 
 
-def _fail(fault: Optional[Fault], session: Session, doing: str, facts: TypeFacts, attributes: Attributes) -> None:
+def _fail(
+    fault: Fault | None, session: Session, doing: str, facts: TypeFacts, attributes: Attributes
+) -> None:
     """Show an injected fault."""
     if fault is None:
         return

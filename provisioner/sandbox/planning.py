@@ -1,6 +1,6 @@
 """PlanResourceChange: what will be, from what is and what is asked."""
 
-from typing import Any, Optional
+from typing import Any
 
 from provisioner.sandbox import documents, schema, values
 from provisioner.sandbox.cloud import Attributes
@@ -13,8 +13,12 @@ Path = list[Any]
 
 
 def plan(
-    session: Session, type_name: str, prior: Optional[Attributes], proposed: Optional[Attributes], config: Attributes
-) -> tuple[Optional[Attributes], list[Path]]:
+    session: Session,
+    type_name: str,
+    prior: Attributes | None,
+    proposed: Attributes | None,
+    config: Attributes,
+) -> tuple[Attributes | None, list[Path]]:
     """Return the planned object and the paths whose change forces a new one."""
     if proposed is None:
         return None, []
@@ -31,7 +35,9 @@ def plan(
     return planned, _replaced(block, facts, prior, planned)
 
 
-def _fill(block: Block, value: Attributes, prior: Optional[Attributes], facts: TypeFacts, path: str) -> Attributes:
+def _fill(
+    block: Block, value: Attributes, prior: Attributes | None, facts: TypeFacts, path: str
+) -> Attributes:
     """Settle what the configuration leaves null: defaults, else the prior value, else unknown where computed."""
     out = dict(value)
     for name, part in schema.attributes(block).items():
@@ -50,18 +56,22 @@ def _fill(block: Block, value: Attributes, prior: Optional[Attributes], facts: T
             known = before if isinstance(before, dict) else None
             out[name] = _fill(part["block"], inner, known, facts, f"{path}{name}.")
         elif isinstance(inner, list):
-            out[name] = _fill_items(part, inner, before if isinstance(before, list) else [], facts, f"{path}{name}.")
+            out[name] = _fill_items(
+                part, inner, before if isinstance(before, list) else [], facts, f"{path}{name}."
+            )
     return out
 
 
-def _fill_items(part: dict[str, Any], items: list[Any], before: list[Any], facts: TypeFacts, path: str) -> list[Any]:
+def _fill_items(
+    part: dict[str, Any], items: list[Any], before: list[Any], facts: TypeFacts, path: str
+) -> list[Any]:
     """Fill each item of a nested block from its counterpart: by position in a list, by likeness in a set."""
     block, filled, unused = part["block"], [], list(before)
     for position, item in enumerate(items):
         if not isinstance(item, dict):
             filled.append(item)
             continue
-        counterpart: Optional[Attributes] = None
+        counterpart: Attributes | None = None
         if part["nesting_mode"] == "list":
             counterpart = before[position] if position < len(before) else None
         else:
@@ -74,14 +84,21 @@ def _fill_items(part: dict[str, Any], items: list[Any], before: list[Any], facts
 
 def _alike(block: Block, item: Any, old: Any, facts: TypeFacts, path: str) -> bool:
     """Say whether an item of a set is the old one, as far as the configuration says anything."""
-    return bool(schema.comparable(block, _fill(block, item, old, facts, path)) == schema.comparable(block, old))
+    return bool(
+        schema.comparable(block, _fill(block, item, old, facts, path)) == schema.comparable(block, old)
+    )
 
 
 def _keep_equal_json(facts: TypeFacts, prior: Attributes, planned: Attributes) -> None:
     """Keep the prior text of a JSON document that only changed in spelling, as the provider does."""
     for name in facts.json:
         before, after = prior.get(name), planned.get(name)
-        if isinstance(before, str) and isinstance(after, str) and before != after and documents.same_json(before, after):
+        if (
+            isinstance(before, str)
+            and isinstance(after, str)
+            and before != after
+            and documents.same_json(before, after)
+        ):
             planned[name] = before
 
 

@@ -1,8 +1,6 @@
 """The few parts of the protobuf wire format that the plugin protocol needs."""
 
-from typing import Union
-
-Message = dict[int, list[Union[int, bytes]]]
+Message = dict[int, list[int | bytes]]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -24,13 +22,13 @@ def message(field: int, data: bytes) -> bytes:
     return varint(field << 3 | _BYTES) + varint(len(data)) + data
 
 
-def text(field: int, value: Union[str, bytes]) -> bytes:
+def text(field: int, value: str | bytes) -> bytes:
     """Encode a string or bytes field; left out when empty, as proto3 does."""
     data = value.encode() if isinstance(value, str) else value
     return message(field, data) if data else b""
 
 
-def integer(field: int, value: Union[int, bool, None]) -> bytes:
+def integer(field: int, value: int | bool | None) -> bytes:
     """Encode an integer, enum or bool field; left out when zero."""
     return varint(field << 3 | _VARINT) + varint(int(value)) if value else b""
 
@@ -47,7 +45,7 @@ def parse(data: bytes) -> Message:
     while position < end:
         key, position = _read_varint(data, position)
         wire = key & 7
-        value: Union[int, bytes]
+        value: int | bytes
         if wire == _VARINT:
             value, position = _read_varint(data, position)
         elif wire == _BYTES:

@@ -28,7 +28,9 @@ def check_deletable(session: Session, facts: TypeFacts, found: Attributes) -> No
         identities = {found.get(key) for key in reference.keys}
         for user in session.all(other.name, found.get("region")):
             if identities & set(_named(reference, user)):
-                summary = (reference.in_use or "").replace("{user}", str(user.get(_name_of(other)) or user["id"]))
+                summary = (reference.in_use or "").replace(
+                    "{user}", str(user.get(_name_of(other)) or user["id"])
+                )
                 raise CloudError(f"deleting {facts.label} ({found['id']}): {summary}")
 
 
@@ -40,7 +42,10 @@ def _named(reference: Reference, attributes: Attributes) -> list[str]:
     return [
         item
         for item in items
-        if isinstance(item, str) and item and not values.is_unknown(item) and not (prefix and item.startswith(prefix))
+        if isinstance(item, str)
+        and item
+        and not values.is_unknown(item)
+        and not (prefix and item.startswith(prefix))
     ]
 
 

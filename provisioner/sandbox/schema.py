@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from typing import Any, Optional
+from typing import Any
 
 from provisioner.sandbox import values
 
@@ -13,7 +13,7 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "aws-sch
 
 
 class Schemas:
-    """The provider's, its resources' and its data sources' schemas, as `terraform providers schema -json` shows them."""
+    """The schemas of the provider, resources and data sources, as `terraform providers schema -json` shows them."""
 
     def __init__(self, path: str = PATH) -> None:
         with gzip.open(path, "rb") as file:
@@ -56,7 +56,7 @@ def secret_attributes(block: Block) -> frozenset[str]:
     return frozenset(n for n, a in attributes(block).items() if a.get("sensitive") or a.get("write_only"))
 
 
-def conform(block: Block, value: Optional[dict[str, Any]]) -> dict[str, Any]:
+def conform(block: Block, value: dict[str, Any] | None) -> dict[str, Any]:
     """Return an object of exactly the block's type: missing parts filled with null, unknown names dropped."""
     value = value or {}
     out = {name: values.conform(part["type"], value.get(name)) for name, part in attributes(block).items()}

@@ -1,37 +1,24 @@
-"""The schema as a GetProviderSchema response, computed once and kept beside the cloud."""
+"""The schema as the bytes of a GetProviderSchema response."""
 
 import json
-import os
-import zlib
 from typing import Any
 
-from provisioner.sandbox import files, protobuf, schema
+from provisioner.sandbox import protobuf, schema
 
 _NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
 # ServerCapabilities: plan_destroy is off (a destroy needs no plan of ours), get_provider_schema_optional is on.
 _CAPABILITIES = protobuf.integer(2, 1)
 
 
-def response(home: str, path: str = schema.PATH) -> bytes:
-    """Return the response bytes, from the cache under home where a current one is there."""
-    with open(path, "rb") as file:
-        checksum = zlib.crc32(file.read())
-    cached = os.path.join(home, f"schema-{checksum:08x}.bin")
-    try:
-        with open(cached, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        pass
-    encoded = encode(schema.Schemas(path))
-    files.write_private(cached, encoded)
-    return encoded
-
-
 def encode(schemas: schema.Schemas) -> bytes:
     """Encode the whole response."""
     out = protobuf.message(1, _schema(schemas.provider))
-    out += b"".join(protobuf.map_entry(2, name, _schema(part)) for name, part in sorted(schemas.resources.items()))
-    out += b"".join(protobuf.map_entry(3, name, _schema(part)) for name, part in sorted(schemas.data_sources.items()))
+    out += b"".join(
+        protobuf.map_entry(2, name, _schema(part)) for name, part in sorted(schemas.resources.items())
+    )
+    out += b"".join(
+        protobuf.map_entry(3, name, _schema(part)) for name, part in sorted(schemas.data_sources.items())
+    )
     return out + protobuf.message(6, _CAPABILITIES)
 
 

@@ -3,6 +3,7 @@
 The handshake is printed before the slow imports, so that Terraform connects while they are loaded.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -20,7 +21,10 @@ _PARENT_CHECK_S = 0.5
 def main() -> int:
     """Serve Terraform until it says shutdown or is gone; return an exit code only for a refusal to start."""
     if os.environ.get(_COOKIE[0]) != _COOKIE[1]:
-        print("This is a Terraform provider plugin. Terraform starts it; it is not run by hand.", file=sys.stderr)
+        print(
+            "This is a Terraform provider plugin. Terraform starts it; it is not run by hand.",
+            file=sys.stderr,
+        )
         return 1
     home = os.environ.get("DRAWBRIDGE_SANDBOX_HOME")
     if not home:
@@ -103,7 +107,7 @@ def _server_tls(pair: str, client_certificate: str) -> Any:
 
 def _make_directory() -> str:
     """Make a directory for the socket that only this user may enter, named after this process."""
-    parent = os.environ.get("TMPDIR") or "/tmp"
+    parent = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (a fresh directory of mode 0700 in it)
     path = os.path.join(parent, f"{_DIRECTORY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
     os.mkdir(path, 0o700)
     return path
@@ -111,10 +115,8 @@ def _make_directory() -> str:
 
 def _remove_directory(path: str) -> None:
     for remove, name in ((os.unlink, os.path.join(path, "plugin")), (os.rmdir, path)):
-        try:
+        with contextlib.suppress(OSError):
             remove(name)
-        except OSError:
-            pass
 
 
 def _remove_orphaned_directories(parent: str) -> None:

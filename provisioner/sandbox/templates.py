@@ -32,7 +32,9 @@ def names(template: Any) -> set[str]:
         return set().union(*map(names, template))
     if isinstance(template, dict):
         read = {template[key] for key in ("when", "lookup") if isinstance(template.get(key), str)}
-        return read.union(*(names(part) for key, part in template.items() if key not in ("when", "lookup", "from")))
+        return read.union(
+            *(names(part) for key, part in template.items() if key not in ("when", "lookup", "from"))
+        )
     return set()
 
 

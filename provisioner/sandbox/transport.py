@@ -2,9 +2,7 @@
 
 import sys
 import threading
-import traceback
 from collections.abc import Callable
-from typing import Optional
 
 from h2 import events
 from h2.config import H2Configuration
@@ -26,7 +24,7 @@ class Connection:
         self._wire = wire
         self._provider = provider
         self._shut_down = shut_down
-        self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._http = H2Connection(H2Configuration(client_side=False))
         self._sending = threading.RLock()  # guards the HTTP/2 state and the order of frames
         self._window = threading.Condition(self._sending)
         self._calls: dict[int, tuple[str, bytearray]] = {}
@@ -45,7 +43,8 @@ class Connection:
 
     def _handle(self, event: events.Event) -> None:
         if isinstance(event, events.RequestReceived) and event.stream_id is not None:
-            self._calls[event.stream_id] = (str(dict(event.headers or [])[":path"]), bytearray())
+            path = dict(event.headers or [])[b":path"].decode()
+            self._calls[event.stream_id] = (path, bytearray())
         elif isinstance(event, events.DataReceived) and event.stream_id is not None:
             call = self._calls.get(event.stream_id)
             if call:
@@ -78,10 +77,12 @@ class Connection:
         except OSError:
             pass  # the client is gone: nobody waits for this answer
         except Exception:
+            import traceback  # slow to import and hardly ever needed
+
             traceback.print_exc(file=sys.stderr)
             self._reply(stream, None, _INTERNAL)
 
-    def _reply(self, stream: int, body: Optional[bytes], status: str) -> None:
+    def _reply(self, stream: int, body: bytes | None, status: str) -> None:
         with self._sending:
             if body is None:
                 self._http.send_headers(stream, [*_HEADERS, ("grpc-status", status)], end_stream=True)

@@ -18,12 +18,20 @@ def problems(block: Block, facts: TypeFacts, config: Attributes) -> list[CloudEr
             complaint = _complaint(check, value)
             if complaint:
                 shown = value if "pattern" not in check or len(str(value)) < 200 else f"{str(value)[:200]}…"
-                found.append(CloudError(f'invalid value for "{dotted}"', f"{complaint}; got {shown!r}.", path))
+                found.append(
+                    CloudError(f'invalid value for "{dotted}"', f"{complaint}; got {shown!r}.", path)
+                )
     for names in facts.conflicts:
-        given = [name for name in names if _is_given(config.get(name))]
+        given = [
+            name for name in names if _is_given(config.get(name)) and not values.is_unknown(config.get(name))
+        ]
         if len(given) > 1:
             listed = " and ".join(f'"{name}"' for name in given)
-            found.append(CloudError("Conflicting configuration arguments", f"{listed} cannot be set together.", given[:1]))
+            found.append(
+                CloudError(
+                    "Conflicting configuration arguments", f"{listed} cannot be set together.", given[:1]
+                )
+            )
     for names in facts.one_of:
         if not any(_is_given(config.get(name)) for name in names):
             listed = ", ".join(f'"{name}"' for name in names)
@@ -31,7 +39,9 @@ def problems(block: Block, facts: TypeFacts, config: Attributes) -> list[CloudEr
     for name in facts.json:
         value = config.get(name)
         if isinstance(value, str) and value and not values.is_unknown(value) and not documents.is_json(value):
-            found.append(CloudError(f'"{name}" contains an invalid JSON policy', "It is not a JSON document.", [name]))
+            found.append(
+                CloudError(f'"{name}" contains an invalid JSON policy', "It is not a JSON document.", [name])
+            )
     return found
 
 
@@ -42,7 +52,9 @@ def _values_at(value: Any, names: list[str], path: list[Any]) -> list[tuple[list
     if not names:
         return [(path, value)]
     if isinstance(value, list):
-        return [hit for position, item in enumerate(value) for hit in _values_at(item, names, [*path, position])]
+        return [
+            hit for position, item in enumerate(value) for hit in _values_at(item, names, [*path, position])
+        ]
     return _values_at(value.get(names[0]), names[1:], [*path, names[0]])
 
 
@@ -59,7 +71,9 @@ def _complaint(check: dict[str, Any], value: Any) -> str:
     if "between" in check and not check["between"][0] <= value <= check["between"][1]:
         return f"expected a number from {check['between'][0]} to {check['between'][1]}"
     if "length" in check and not check["length"][0] <= len(value) <= check["length"][1]:
-        return str(check.get("message") or f"expected {check['length'][0]} to {check['length'][1]} characters")
+        return str(
+            check.get("message") or f"expected {check['length'][0]} to {check['length'][1]} characters"
+        )
     return ""
 
 

@@ -47,12 +47,18 @@ def correct(block: dict[str, Any], corrections: dict[str, Any]) -> None:
 def select(schemas: dict[str, Any]) -> dict[str, Any]:
     """Keep the provider and the wanted types, corrected."""
     corrections = json.loads((HERE / "corrections.json").read_text())
-    chosen: dict[str, Any] = {"provider": schemas["provider"], "resource_schemas": {}, "data_source_schemas": {}}
+    chosen: dict[str, Any] = {
+        "provider": schemas["provider"],
+        "resource_schemas": {},
+        "data_source_schemas": {},
+    }
     for name in wanted_types():
         kind = "data_source_schemas" if name.startswith("data.") else "resource_schemas"
         bare = name.removeprefix("data.")
         if bare not in schemas[kind]:
-            sys.exit(f"{name}: named in types.txt but not in the full schema. Correct the name or extract it first.")
+            sys.exit(
+                f"{name}: named in types.txt but not in the full schema. Correct the name or extract it first."
+            )
         chosen[kind][bare] = schemas[kind][bare]
         correct(chosen[kind][bare]["block"], corrections.get(name, {}))
     return chosen

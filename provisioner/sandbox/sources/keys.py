@@ -35,7 +35,12 @@ def read_key(session: Session, config: Attributes) -> Attributes:
 
 def _alias(session: Session, region: str, name: str, key: str) -> Attributes:
     arn = f"arn:aws:kms:{region}:{session.account}"
-    return {"id": f"{arn}:{name}", "arn": f"{arn}:{name}", "target_key_id": key, "target_key_arn": f"{arn}:key/{key}"}
+    return {
+        "id": f"{arn}:{name}",
+        "arn": f"{arn}:{name}",
+        "target_key_id": key,
+        "target_key_arn": f"{arn}:key/{key}",
+    }
 
 
 def _key(session: Session, region: str, identity: str, found: Attributes, manager: str) -> Attributes:

@@ -37,7 +37,9 @@ def only(rows: list[Attributes], what: str) -> Attributes:
             " Terraform made in it.",
         )
     if len(rows) > 1:
-        raise CloudError(f"multiple {what}s matched; use additional constraints to reduce matches to a single {what}")
+        raise CloudError(
+            f"multiple {what}s matched; use additional constraints to reduce matches to a single {what}"
+        )
     return rows[0]
 
 

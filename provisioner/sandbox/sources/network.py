@@ -25,7 +25,15 @@ def read_vpcs(session: Session, config: Attributes) -> Attributes:
 
 def read_subnet(session: Session, config: Attributes) -> Attributes:
     """Look up one subnet."""
-    arguments = ("id", "vpc_id", "cidr_block", "availability_zone", "availability_zone_id", "default_for_az", "state")
+    arguments = (
+        "id",
+        "vpc_id",
+        "cidr_block",
+        "availability_zone",
+        "availability_zone_id",
+        "default_for_az",
+        "state",
+    )
     return matching.only(matching.matching(_subnets(session, config), config, arguments), "EC2 Subnet")
 
 
@@ -53,7 +61,9 @@ def read_security_group(session: Session, config: Attributes) -> Attributes:
 def read_availability_zones(_session: Session, config: Attributes) -> Attributes:
     """List the region's three zones."""
     region = config["region"]
-    names = [f"{region}{zone}" for zone in _ZONES if f"{region}{zone}" not in (config.get("exclude_names") or [])]
+    names = [
+        f"{region}{zone}" for zone in _ZONES if f"{region}{zone}" not in (config.get("exclude_names") or [])
+    ]
     return {
         "id": region,
         "names": names,
@@ -72,7 +82,11 @@ def _vpc(session: Session, config: Attributes) -> Attributes:
         "arn": f"arn:aws:ec2:{config['region']}:{session.account}:vpc/{VPC_ID}",
         "cidr_block": "172.31.0.0/16",
         "cidr_block_associations": [
-            {"association_id": "vpc-cidr-assoc-0d0bbed0", "cidr_block": "172.31.0.0/16", "state": "associated"}
+            {
+                "association_id": "vpc-cidr-assoc-0d0bbed0",
+                "cidr_block": "172.31.0.0/16",
+                "state": "associated",
+            }
         ],
         "default": True,
         "dhcp_options_id": "dopt-0d0bbed0",

@@ -65,7 +65,9 @@ def _merged(statements: list[Attributes], more: list[Attributes]) -> list[Attrib
     """Add statements; one with a known Sid takes the place of the former."""
     out = list(statements)
     for new in more:
-        position = next((i for i, old in enumerate(out) if new.get("Sid") and old.get("Sid") == new["Sid"]), None)
+        position = next(
+            (i for i, old in enumerate(out) if new.get("Sid") and old.get("Sid") == new["Sid"]), None
+        )
         if position is None:
             out.append(new)
         else:
