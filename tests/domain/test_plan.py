@@ -127,7 +127,9 @@ class TestParsePlan:
             parse_plan(plan_of(change(["create"], after={"a": value})))
 
     def test_reads_large_plans(self) -> None:
-        changes = [change(["create"], after={"id": str(n)}, address=f"aws_s3_bucket.b[{n}]") for n in range(5000)]
+        changes = [
+            change(["create"], after={"id": str(n)}, address=f"aws_s3_bucket.b[{n}]") for n in range(5000)
+        ]
         plan = parse_plan(plan_of(*changes))
         assert plan.counts().create == 5000
 
@@ -165,7 +167,11 @@ class TestAttributeDiff:
             ({"a": {"b": 1}}, {"a": None}, [row("a.b", "1", None)]),
             ({"a": [1]}, {"a": {"b": 1}}, [row("a", "[1]", '{"b": 1}')]),
             ({"a": []}, {"a": None}, []),
-            ({"0a": "\u202eevil\x00"}, {"0a": "two\nlines"}, [row('["0a"]', "\\u202eevil\\u0000", "two\nlines")]),
+            (
+                {"0a": "\u202eevil\x00"},
+                {"0a": "two\nlines"},
+                [row('["0a"]', "\\u202eevil\\u0000", "two\nlines")],
+            ),
         ],
     )
     def test_compares_values(
@@ -191,7 +197,9 @@ class TestAttributeDiff:
         ]
 
     def test_ignores_known_parts_of_the_unknown_structure(self) -> None:
-        assert diffs(change(["create"], None, {"a": 1}, after_unknown={"b": {"c": [False]}})) == [row("a", None, "1")]
+        assert diffs(change(["create"], None, {"a": 1}, after_unknown={"b": {"c": [False]}})) == [
+            row("a", None, "1")
+        ]
 
     def test_takes_a_wholly_unknown_resource(self) -> None:
         assert diffs(change(["create"], None, {}, after_unknown=True)) == []
@@ -204,7 +212,11 @@ class TestAttributeDiff:
             after_unknown={"c": True},
             replace_paths=[["a"], ["c", 0]],
         )
-        assert [(d.path, d.forces_replace) for d in diffs(document)] == [("a.b", True), ("c", True), ("d", False)]
+        assert [(d.path, d.forces_replace) for d in diffs(document)] == [
+            ("a.b", True),
+            ("c", True),
+            ("d", False),
+        ]
 
     @pytest.mark.parametrize("actions", [["no-op"], ["read"], ["forget"]])
     def test_is_empty_where_nothing_is_written(self, actions: list[str]) -> None:
@@ -230,5 +242,3 @@ class TestVerb:
     def test_is_counted(self) -> None:
         plan = parse_plan(plan_of(*[change([verb]) for verb in ("read", "forget", "no-op", "create")]))
         assert plan.counts() == PlanCounts(create=1, no_op=2)
-
-

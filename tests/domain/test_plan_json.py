@@ -26,14 +26,21 @@ def reordered(value: object) -> object:
 
 class TestPlanDigest:
     @given(OBJECTS)
-    def test_does_not_depend_on_the_order_of_keys_or_a_trip_through_json(self, document: dict[str, object]) -> None:
+    def test_does_not_depend_on_the_order_of_keys_or_a_trip_through_json(
+        self, document: dict[str, object]
+    ) -> None:
         digest = plan_digest(document, MODULE, VARIABLES)
         assert plan_digest(reordered(document), MODULE, VARIABLES) == digest  # type: ignore[arg-type]
         assert plan_digest(json.loads(json.dumps(document)), MODULE, VARIABLES) == digest
 
     def test_does_not_depend_on_when_terraform_planned(self) -> None:
         document = load("update-1.11.json")
-        later = {**document, "timestamp": "2027-01-01T00:00:00Z", "relevant_attributes": [], "prior_state": {}}
+        later = {
+            **document,
+            "timestamp": "2027-01-01T00:00:00Z",
+            "relevant_attributes": [],
+            "prior_state": {},
+        }
         assert plan_digest(document, MODULE, VARIABLES) == plan_digest(later, MODULE, VARIABLES)
 
     def test_differs_when_anything_that_is_decided_on_differs(self) -> None:

@@ -37,9 +37,9 @@ def _nest(children: st.SearchStrategy[tuple[object, object]]) -> st.SearchStrate
     return lists | objects
 
 
-MARKED = st.dictionaries(
-    st.sampled_from("pqr"), st.recursive(_leaf(), _nest, max_leaves=8), max_size=3
-).map(lambda pairs: ({k: v for k, (v, _) in pairs.items()}, {k: m for k, (_, m) in pairs.items()}))
+MARKED = st.dictionaries(st.sampled_from("pqr"), st.recursive(_leaf(), _nest, max_leaves=8), max_size=3).map(
+    lambda pairs: ({k: v for k, (v, _) in pairs.items()}, {k: m for k, (_, m) in pairs.items()})
+)
 
 
 class TestRedactPlan:
@@ -52,7 +52,12 @@ class TestRedactPlan:
     @given(before=MARKED, after=MARKED)
     def test_never_leaks(self, before: tuple[object, object], after: tuple[object, object]) -> None:
         entry = change(
-            ["update"], before[0], after[0], before_sensitive=before[1], after_sensitive=after[1], address="a.b"
+            ["update"],
+            before[0],
+            after[0],
+            before_sensitive=before[1],
+            after_sensitive=after[1],
+            address="a.b",
         )
         values = {
             "root_module": {
@@ -67,8 +72,7 @@ class TestRedactPlan:
         assert redact_plan(redacted) == redacted
         assert parse_plan(redacted) == parse_plan(document)
 
-    @given(MARKED)
-    def test_keeps_everything_that_is_not_sensitive(self, pair: tuple[object, object]) -> None:
+    def test_keeps_everything_that_is_not_sensitive(self) -> None:
         document = plan_of(change(["create"], None, {"p": 1, "q": ["x", None]}))
         assert redact_plan(document) == document
 
@@ -95,7 +99,9 @@ class TestRedactPlan:
         assert masked({"a": "x"}, {"a": "x"}, {"a": [False]}, {"a": {"b": False}})[0] == {"a": "x"}
 
     def test_combines_marks_of_different_shapes(self) -> None:
-        before, _ = masked({"a": "x", "b": [1, 2]}, {}, {"a": [True], "b": [True]}, {"a": {"c": True}, "b": [0, 1]})
+        before, _ = masked(
+            {"a": "x", "b": [1, 2]}, {}, {"a": [True], "b": [True]}, {"a": {"c": True}, "b": [0, 1]}
+        )
         assert before == {"a": SENSITIVE, "b": [SENSITIVE, SENSITIVE]}
         before, _ = masked({"a": [1]}, {}, {"a": [True]}, {"a": {"c": False}})
         assert before == {"a": [SENSITIVE]}
@@ -150,7 +156,11 @@ class TestRedactPlan:
         assert redact_plan({"variables": {"a": {"value": "x"}}})["variables"] == {"a": {"value": SENSITIVE}}
 
     def test_masks_outputs_in_every_place(self) -> None:
-        declared = {"a": {"sensitive": False, "value": "s3cret"}, "b": {"sensitive": True, "value": [1]}, "c": 1}
+        declared = {
+            "a": {"sensitive": False, "value": "s3cret"},
+            "b": {"sensitive": True, "value": [1]},
+            "c": 1,
+        }
         document = plan_of(
             output_changes={
                 "a": {"actions": ["update"], "before": "s3cret", "after": 1, "before_sensitive": True},
@@ -177,7 +187,9 @@ class TestRedactPlan:
                     {"config_values": {"a": "x", "b": "y"}, "config_sensitive": {"a": True}},
                     {"address": "action.x.y"},
                 ],
-                "proposed_unknown": {"root_module": {"resources": [{"address": "aws_db_instance.this", "values": {"a": "x"}}]}},
+                "proposed_unknown": {
+                    "root_module": {"resources": [{"address": "aws_db_instance.this", "values": {"a": "x"}}]}
+                },
             }
         )
         deferred = result["deferred_changes"][0]["resource_change"]["change"]  # type: ignore[index]
@@ -190,8 +202,17 @@ class TestRedactPlan:
     @pytest.mark.parametrize(
         "document",
         [
-            {"resource_changes": [1, {"change": 1}, {"change": {"before": 1}}], "variables": 1, "configuration": 1},
-            {"planned_values": {"outputs": 1, "root_module": {"resources": [{"address": 1}], "child_modules": 1}}},
+            {
+                "resource_changes": [1, {"change": 1}, {"change": {"before": 1}}],
+                "variables": 1,
+                "configuration": 1,
+            },
+            {
+                "planned_values": {
+                    "outputs": 1,
+                    "root_module": {"resources": [{"address": 1}], "child_modules": 1},
+                }
+            },
             {"prior_state": 1, "planned_values": 1, "output_changes": 1},
             {"configuration": {"root_module": 1}, "variables": {"a": {"value": None}}},
             {"planned_values": {"root_module": {"child_modules": [1]}}},

@@ -36,7 +36,9 @@ class TestTheTable:
 
     def test_names_the_terminal_statuses(self) -> None:
         assert (
-            set("applied planned_and_finished policy_failed rejected discarded canceled expired errored".split())
+            set(
+                "applied planned_and_finished policy_failed rejected discarded canceled expired errored".split()
+            )
             == TERMINAL
         )
 
@@ -79,7 +81,8 @@ class TestTheTable:
         assert not can_move(S.APPLYING, S.APPLY_QUEUED)
 
     @pytest.mark.parametrize(
-        "frm", [S.PLANNING, S.PLANNED, S.NEEDS_APPROVAL, S.CONFIRMED, S.APPLY_QUEUED, S.APPLYING, S.INTERRUPTED]
+        "frm",
+        [S.PLANNING, S.PLANNED, S.NEEDS_APPROVAL, S.CONFIRMED, S.APPLY_QUEUED, S.APPLYING, S.INTERRUPTED],
     )
     def test_plans_again_when_a_plan_was_lost_or_is_stale(self, frm: RunStatus) -> None:
         assert can_move(frm, S.PLAN_QUEUED)
