@@ -5,6 +5,7 @@ connection. The command gets SIGINT when this thread dies, also by SIGKILL of th
 """
 
 import contextlib
+import fcntl
 import os
 import selectors
 import shutil
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
@@ -21,6 +22,7 @@ from typing import IO, Literal, Protocol
 TICK_S = 0.1
 DRAIN_S = 2.0
 CHUNK_BYTES = 64 * 1024
+PIPE_BYTES = 1024 * 1024
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 Reason = Literal["", "stop", "time limit", "caller"]
@@ -62,18 +64,33 @@ def run(
     whole group SIGKILL; a sink's exception is raised after that. Raises OSError when it cannot be started.
     """
     started = time.monotonic()
-    process = subprocess.Popen(
-        [*_dying_with_parent(), *argv],
-        cwd=cwd,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-        pass_fds=tuple(inherited_fds),
-    )
-    return _Watch(process, stdout, stderr, stop, started + limit_s, grace_s, started).to_end()
+    with _pipe() as (stdout_end, stdout_start), _pipe() as (stderr_end, stderr_start):
+        process = subprocess.Popen(
+            [*_dying_with_parent(), *argv],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout_start,
+            stderr=stderr_start,
+            start_new_session=True,
+            # The command holds the reading ends too: were this process killed, a write to a broken pipe
+            # would kill Terraform (SIGPIPE) before it has saved its state.
+            pass_fds=(*inherited_fds, stdout_end.fileno(), stderr_end.fileno()),
+        )
+        stdout_start.close()
+        stderr_start.close()
+        streams = {stdout_end: stdout, stderr_end: stderr}
+        return _Watch(process, streams, stop, started + limit_s, grace_s, started).to_end()
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Make a pipe as large as an unprivileged process may, for what is written when nobody reads any more."""
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as end, open(writing, "wb", buffering=0) as start:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        yield end, start
 
 
 class _Watch:
@@ -82,15 +99,14 @@ class _Watch:
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
-        stdout: Sink,
-        stderr: Sink,
+        sinks: Mapping[IO[bytes], Sink],
         stop: threading.Event,
         deadline: float,
         grace_s: float,
         started: float,
     ) -> None:
         self._process = process
-        self._sinks = {"stdout": stdout, "stderr": stderr}
+        self._sinks = sinks
         self._stop = stop
         self._deadline = deadline
         self._grace_s = grace_s
@@ -104,11 +120,9 @@ class _Watch:
         pidfd = os.pidfd_open(self._process.pid)
         try:
             with selectors.DefaultSelector() as selector:
-                streams = {"stdout": self._process.stdout, "stderr": self._process.stderr}
-                for name, stream in streams.items():
-                    assert stream is not None  # both are pipes
-                    selector.register(stream, selectors.EVENT_READ, name)
-                selector.register(pidfd, selectors.EVENT_READ, "exit")
+                for stream, sink in self._sinks.items():
+                    selector.register(stream, selectors.EVENT_READ, sink)
+                selector.register(pidfd, selectors.EVENT_READ)
                 while not self._step(selector):
                     pass
                 selector.unregister(pidfd)
@@ -117,12 +131,9 @@ class _Watch:
                 self._drain(selector)
         finally:
             os.close(pidfd)
-            for stream in (self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    stream.close()
             code = self._process.wait()
-        for name in self._sinks:
-            self._guarded(self._sinks[name].close)
+        for sink in self._sinks.values():
+            self._guarded(sink.close)
         if self._failure is not None:
             raise self._failure
         return Ended(code, self._reason, self._killed, time.monotonic() - self._started)
@@ -132,7 +143,7 @@ class _Watch:
         ended = False
         try:
             for key, _ in selector.select(TICK_S):
-                if key.data == "exit":
+                if key.data is None:
                     ended = True
                 else:
                     self._read(selector, key)
@@ -166,12 +177,11 @@ class _Watch:
             os.killpg(self._process.pid, number)
 
     def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        stream: IO[bytes] = key.fileobj  # type: ignore[assignment]  # only pipes are registered with a name
-        chunk = os.read(stream.fileno(), CHUNK_BYTES)
+        chunk = os.read(key.fd, CHUNK_BYTES)
         if not chunk:
-            selector.unregister(stream)
+            selector.unregister(key.fileobj)
         else:
-            self._guarded(lambda: self._sinks[key.data].feed(chunk))
+            self._guarded(lambda: key.data.feed(chunk))
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
         """Read what is left in the pipes; a process of another session may hold them, so not for long."""

@@ -17,9 +17,15 @@ LINE_HEAD_CHARS = 6_000
 LINE_TAIL_CHARS = 1_000
 MAX_DIAGNOSTICS = 50
 MAX_PLAIN_ERROR_CHARS = 64 * 1024
-# Messages that say nothing to the reader: the first line, and the end of a refresh that has a line already.
-_NOISE = frozenset({"version", "refresh_complete"})
-_LEVELS: Mapping[object, LogLevel] = {"error": "error", "warn": "warn"}
+# Messages that say nothing to the reader: the first line, the end of a refresh that has a line already, and
+# at apply the plan once more.
+_NOISE: Mapping[Phase, frozenset[str]] = {
+    "plan": frozenset({"version", "refresh_complete"}),
+    "apply": frozenset({"version", "refresh_complete", "planned_change", "resource_drift"}),
+}
+# Of `init`, what it does; the rest is advice for somebody at a terminal.
+_INIT_STEPS = ("Initializing ", "Upgrading ", "- ")
+_LEVELS: Mapping[str, LogLevel] = {"error": "error", "warn": "warn"}
 
 
 class LogBudget:
@@ -88,15 +94,18 @@ class Narrator:
             self.read_text(line)
         elif message.get("type") == "diagnostic":
             self._read_diagnostic(message)
-        elif message.get("type") not in _NOISE:
+        elif str(message.get("type")) not in _NOISE.get(self._phase, ()):
             self._say(
                 str(message.get("@message") or ""),
-                level=_LEVELS.get(message.get("@level"), "info"),
+                level=_LEVELS.get(str(message.get("@level")), "info"),
                 address=_address(message),
                 at=_instant(message.get("@timestamp")),
             )
 
     def read_text(self, line: Line) -> None:
+        """Tell one line of plain output."""
+        if self._phase == "init" and not line.data.decode("utf-8", "replace").startswith(_INIT_STEPS):
+            return
         self._say(_decode(line), tail=_tail(line, self._redactor))
 
     def read_error(self, line: Line) -> None:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,7 +80,6 @@ class _Session:
     binary: Binary
     place: WorkDir
     commands: Commands
-    log: LogBudget
 
 
 class TerraformEngine:
@@ -187,7 +186,7 @@ class TerraformEngine:
             redactor = Redactor([*environment.secrets_of(own), *spec.sensitive_values])
             with workdir.occupied(self._config.work_dir, spec.run_id, stop) as place:
                 commands = Commands(self._config, own, redactor, log, stop)
-                yield _Session(spec, binary, place, commands, log)
+                yield _Session(spec, binary, place, commands)
         except OSError as problem:
             if problem.errno not in _DISK_ERRORS:
                 raise
@@ -203,20 +202,17 @@ class TerraformEngine:
     def _lay_out(self, session: _Session, lock_file: bytes | None = None) -> _Session:
         """Fill the run's directory; return the session whose redactor knows the sensitive variables."""
         spec, place = session.spec, session.place
+        commands = session.commands
+        providers.ensure_sandbox(self._config, session.binary.name, commands.environment, commands.stop)
         key = templates.key_of(self._config, session.binary, spec)
         build = functools.partial(self._build_template, session)
-        template = templates.ensure(self._config, key, build, session.commands.stop)
+        template = templates.ensure(self._config, key, build, commands.stop)
         workdir.copy_initialised(template.path, place.path)
         interface = template.interface()
         _write_root(place.path, interface, spec)
         secrets = texts_in(root_module.sensitive_values(interface, spec.variables))
-        redactor = Redactor(
-            [*environment.secrets_of(session.commands.environment), *spec.sensitive_values, *secrets]
-        )
-        commands = Commands(
-            self._config, session.commands.environment, redactor, session.log, session.commands.stop
-        )
-        session = _Session(spec, session.binary, place, commands, session.log)
+        redactor = Redactor([*environment.secrets_of(commands.environment), *spec.sensitive_values, *secrets])
+        session = replace(session, commands=replace(commands, redactor=redactor))
         if lock_file and lock_file != place.lock_file():
             # Another host planned, with other versions of the providers than were newest here.
             (place.path / workdir.LOCK_FILE).write_bytes(lock_file)
@@ -228,14 +224,11 @@ class TerraformEngine:
         archive.check_digest(session.spec.module_content, session.spec.module_digest)
         archive.unpack(session.spec.module_content, path / "module")
         interface = module_interface.read(path / "module")
-        if interface.uses_aws:
-            commands = session.commands
-            providers.ensure_sandbox(self._config, session.binary.name, commands.environment, commands.stop)
         (path / "main.tf.json").write_text(
             root_module.root_module(interface, sorted(interface.variables)), "utf-8"
         )
         place = WorkDir(path, session.place.lock_fd)
-        self._initialise(_Session(session.spec, session.binary, place, session.commands, session.log))
+        self._initialise(replace(session, place=place))
         return interface
 
     def _initialise(self, session: _Session) -> None:

@@ -1,6 +1,7 @@
 """A state backend, a real Terraform (binary and embedded) and small modules for the engine's tests."""
 
 import dataclasses
+import gzip
 import importlib.util
 import io
 import shutil
@@ -92,11 +93,16 @@ def backend(_backend: Backend) -> Backend:
     return _backend
 
 
+@pytest.fixture(scope="session")
+def sandbox_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sandbox")
+
+
 @pytest.fixture
-def config(tmp_path: Path) -> EngineConfig:
+def config(tmp_path: Path, sandbox_home: Path) -> EngineConfig:
     return EngineConfig(
         work_dir=tmp_path / "work",
-        sandbox_home=tmp_path / "sandbox",
+        sandbox_home=sandbox_home,
         terraform=require("binary"),
         stop_grace_s=20,
         http_retry_max=0,
@@ -158,9 +164,12 @@ def make_spec(backend: Backend) -> Callable[..., RunSpec]:
 
 
 def pack(files: dict[str, str]) -> bytes:
-    """Return a tar.gz of files."""
+    """Return a tar.gz of files, the same bytes each time."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             data = text.encode()
