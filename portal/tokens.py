@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser
 
 from portal.models import ApiToken
 from provisioner.domain.errors import FieldError, Refusal
@@ -36,7 +36,7 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 class InvalidToken(Refusal):
     """The token cannot be made as it was asked for."""
 
-    code = "invalid"
+    code = "invalid_input"
     status = 400
     title = "The token cannot be made like this"
 
@@ -99,7 +99,7 @@ def find(presented: str, now: datetime) -> ApiToken | None:
     return token
 
 
-def revoke(user: AbstractBaseUser | AnonymousUser, token_id: int, now: datetime) -> ApiToken:
+def revoke(user: AbstractBaseUser, token_id: int, now: datetime) -> ApiToken:
     """Revoke one of the user's own tokens; doing it twice changes nothing. Raises UnknownToken."""
     ApiToken.objects.filter(user_id=user.pk, pk=token_id, revoked_at__isnull=True).update(revoked_at=now)
     token = ApiToken.objects.filter(user_id=user.pk, pk=token_id).first()

@@ -14,7 +14,7 @@ from provisioner.api.serializers.base import StrictSerializer, TextField, WholeN
 from provisioner.api.view import ApiView, ListView
 
 
-class TokenSerializer(serializers.Serializer):
+class TokenSerializer(serializers.Serializer[Any]):
     """A token without its secret."""
 
     id = serializers.IntegerField(read_only=True)
@@ -57,7 +57,7 @@ class Tokens(ListView):
     queryset = ApiToken.objects.none()
 
     def get_queryset(self) -> Any:
-        return ApiToken.objects.filter(user_id=self.request.user.pk).order_by("-created_at", "id")
+        return ApiToken.objects.filter(user=self.caller()).order_by("-created_at", "id")
 
     def get_serializer_class(self) -> Any:
         return NewTokenSerializer if self.request.method == "POST" else TokenSerializer
@@ -72,7 +72,7 @@ class Tokens(ListView):
     def post(self, request: Request) -> Response:
         wanted = self.body(request)
         token, secret = tokens.issue(
-            request.user, wanted["name"], wanted["scopes"], wanted["days"], now=self.now()
+            self.caller(), wanted["name"], wanted["scopes"], wanted["days"], now=self.now()
         )
         response = Response({**TokenSerializer(token).data, "secret": secret}, status=201)
         response.shown_once = ("secret",)  # type: ignore[attr-defined]  # never kept for a repeated call
@@ -88,5 +88,5 @@ class Token(ApiView):
         operation_id="tokens_revoke", request=None, responses={204: OpenApiResponse(description="Revoked.")}
     )
     def delete(self, request: Request, token_id: int) -> Response:
-        tokens.revoke(request.user, token_id, self.now())
+        tokens.revoke(self.caller(), token_id, self.now())
         return Response(status=204)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from rest_framework import pagination
@@ -24,7 +24,7 @@ class CursorPagination(pagination.CursorPagination):
     max_page_size = PAGE_SIZE_MAX
     page_size_query_param = "page_size"
 
-    def get_ordering(self, request: Request, queryset: QuerySet, view: APIView) -> tuple[str, ...]:
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str, ...]:
         return tuple(getattr(view, "ordering", ("-created_at", "id")))
 
     def get_page_size(self, request: Request) -> int:

@@ -1,4 +1,4 @@
-"""Every "no" of the API as RFC 9457 problem+json: refusals, bad input, missing rights, and failures without internals."""
+"""Every "no" of the API as RFC 9457 problem+json: refusals, bad input, missing rights, failures without internals."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from rest_framework.views import set_rollback
 from portal.api.parsers import BodyRefused
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding
+from provisioner.services.findings import documents
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -72,22 +73,8 @@ def document(
     if errors:
         body["errors"] = [{**error, "message": _bounded(error["message"])} for error in errors]
     if findings:
-        body["findings"] = [finding_document(finding) for finding in findings]
+        body["findings"] = documents(findings)
     return body
-
-
-def finding_document(finding: Finding) -> dict[str, object]:
-    """Return a finding as the API shows it everywhere."""
-    return {
-        "rule": finding.rule,
-        "level": finding.level.value,
-        "where": finding.where,
-        "what": finding.what,
-        "why": finding.why,
-        "fix": finding.fix,
-        "suggested": finding.suggested,
-        "override_group": finding.override_group,
-    }
 
 
 def respond(request: HttpRequest, status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
@@ -138,7 +125,7 @@ def _from_api_exception(exc: exceptions.APIException) -> dict[str, object]:
         fields = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
         detail = f"Not acceptable: {fields}. " if fields else ""
         return document(
-            400, "invalid", detail + (errors[0]["message"] if len(errors) == 1 else "See errors."),
+            400, "invalid_input", detail + (errors[0]["message"] if len(errors) == 1 else "See errors."),
             title="The input is not valid", errors=errors,
         )  # fmt: skip
     if isinstance(exc, BodyRefused):
@@ -167,7 +154,8 @@ def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
     if getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
     if isinstance(exc, exceptions.Throttled):
-        headers["Retry-After"] = str(max(1, math.ceil(exc.wait or RETRY_AFTER_S)))
+        wait_s = getattr(exc, "wait", None) or RETRY_AFTER_S
+        headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
     return headers
 
 

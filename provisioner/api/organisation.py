@@ -24,7 +24,7 @@ class Teams(ListView):
     ordering = ("slug",)
 
 
-class TeamDetail(ApiView, RetrieveAPIView):
+class TeamDetail(ApiView, RetrieveAPIView[Any]):
     """One team."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
@@ -42,7 +42,7 @@ class CostCenters(ListView):
     ordering = ("slug",)
 
 
-class CostCenterDetail(ApiView, RetrieveAPIView):
+class CostCenterDetail(ApiView, RetrieveAPIView[Any]):
     """One cost center."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
@@ -60,7 +60,7 @@ class Environments(ListView):
     ordering = ("position", "slug")
 
 
-class EnvironmentDetail(ApiView, RetrieveAPIView):
+class EnvironmentDetail(ApiView, RetrieveAPIView[Any]):
     """One environment."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
@@ -94,7 +94,7 @@ class Services(ListView):
     ordering = ("slug",)
 
 
-class ServiceDetail(ApiView, RetrieveAPIView):
+class ServiceDetail(ApiView, RetrieveAPIView[Any]):
     """One service."""
 
     required_scopes: ClassVar[dict[str, str]] = READ

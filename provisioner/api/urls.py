@@ -1,11 +1,19 @@
 """Routes of the API under /api/v1/; each noun keeps its own list."""
 
+from typing import Any
+
 from django.urls import path
 
-from provisioner.api import organisation
+from provisioner.api import approvals, catalog, evaluations, organisation, requests, runs, workspaces
 from provisioner.api.state import StateView
 
-urlpatterns = [
-    path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
+urlpatterns: list[Any] = [
+    *catalog.urlpatterns,
+    *evaluations.urlpatterns,
+    *requests.urlpatterns,
+    *runs.urlpatterns,
+    *approvals.urlpatterns,
+    *workspaces.urlpatterns,
     *organisation.urlpatterns,
+    path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

@@ -1,9 +1,10 @@
 """What every view of the API is: strict about its query, plain about its target."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework import exceptions, generics
 from rest_framework.permissions import SAFE_METHODS
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 PAGING = frozenset({"cursor", "page_size"})
 
 
-class ApiView(generics.GenericAPIView):
+class ApiView(generics.GenericAPIView[Any]):
     """A view with declared scopes and query parameters; anything undeclared is refused.
 
     `required_scopes` maps each method to the scope a token needs. A list declares its filters as `filterset_class`,
@@ -65,12 +66,19 @@ class ApiView(generics.GenericAPIView):
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
-    def now(self) -> Any:
+    def caller(self) -> User:
+        """Return who calls; permissions let nobody in who is not signed in."""
+        user = self.request.user
+        if not isinstance(user, User):
+            raise exceptions.NotAuthenticated
+        return user
+
+    def now(self) -> datetime:
         """Return the instant of this call: services get it and ask no clock."""
         return timezone.now()
 
 
-class ListView(ApiView, generics.ListAPIView):
+class ListView(ApiView, generics.ListAPIView[Any]):
     """A page of a list: filtered, newest first unless `ordering` says otherwise."""
 
     ordering: ClassVar[tuple[str, ...]] = ("-created_at", "id")
@@ -87,4 +95,4 @@ def target() -> str:
     return str(settings.DRAWBRIDGE_TARGET)
 
 
-__all__ = ["ApiView", "HttpRequest", "ListView", "Request", "Response", "target"]
+__all__ = ["ApiView", "ListView", "Request", "Response", "target"]

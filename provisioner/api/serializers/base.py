@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -12,7 +14,7 @@ SLUG_MAX_LENGTH = 63
 NAMES_SHOWN = 20
 
 
-class StrictSerializer(serializers.Serializer):
+class StrictSerializer(serializers.Serializer[Any]):
     """Input: unknown fields are refused by name, so that a typo never silently changes what is ordered."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -68,11 +70,12 @@ class ParametersField(serializers.DictField):
         return dict(data)
 
 
-class TargetField(serializers.SerializerMethodField):
+@extend_schema_field(OpenApiTypes.STR)
+class TargetField(serializers.Field):  # type: ignore[type-arg]
     """`target`: the cloud behind this portal, "sandbox" or "aws"."""
 
-    def bind(self, field_name: str, parent: Any) -> None:
-        super(serializers.SerializerMethodField, self).bind(field_name, parent)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(source="*", read_only=True, **kwargs)
 
     def to_representation(self, value: Any) -> str:
         return target()
@@ -86,14 +89,14 @@ class UsdField(serializers.DecimalField):
         super().__init__(max_digits=14, decimal_places=2, **kwargs)
 
 
-class RefSerializer(serializers.Serializer):
+class RefSerializer(serializers.Serializer[Any]):
     """A thing of the organisation or the catalog, by slug and name."""
 
     slug = serializers.CharField(read_only=True)
     name = serializers.CharField(read_only=True)
 
 
-class FindingSerializer(serializers.Serializer):
+class FindingSerializer(serializers.Serializer[Any]):
     """A guardrail's objection."""
 
     rule = serializers.CharField(read_only=True)
@@ -106,7 +109,7 @@ class FindingSerializer(serializers.Serializer):
     override_group = serializers.CharField(read_only=True, allow_null=True)
 
 
-class LineItemSerializer(serializers.Serializer):
+class LineItemSerializer(serializers.Serializer[Any]):
     """One priced component of the monthly estimate."""
 
     address = serializers.CharField(read_only=True)
@@ -119,7 +122,7 @@ class LineItemSerializer(serializers.Serializer):
     source = serializers.CharField(read_only=True)
 
 
-class UnpricedSerializer(serializers.Serializer):
+class UnpricedSerializer(serializers.Serializer[Any]):
     """A component without a price: named, never counted as 0."""
 
     address = serializers.CharField(read_only=True)
@@ -127,3 +130,15 @@ class UnpricedSerializer(serializers.Serializer):
     component = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     usage_based = serializers.BooleanField(read_only=True)
+
+
+class WholeNumberTextField(serializers.IntegerField):
+    """A whole number in a query: digits alone, so that " 1", "1.0" and other scripts' digits are refused."""
+
+    default_error_messages = {"not_integer": "Give a whole number."}
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data)
+        if not (text.isascii() and text.isdigit() and len(text) <= 12):
+            self.fail("not_integer")
+        return int(super().to_internal_value(text))

@@ -1,0 +1,120 @@
+"""Documents of the catalog."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from catalog import manifest as manifests
+from catalog import readme, selectors
+from catalog.models import CatalogItem, CatalogItemVersion
+from provisioner.api.serializers.base import StrictSerializer, TargetField, TextField
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What one version brought."""
+
+    version = serializers.CharField(read_only=True)
+    notes = serializers.CharField(read_only=True)
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """One immutable published version."""
+
+    version = serializers.CharField(read_only=True)
+    module_digest = serializers.CharField(read_only=True, help_text="SHA-256 of the module's content.")
+    published_at = serializers.DateTimeField(read_only=True)
+
+
+class ItemEnvironmentSerializer(serializers.Serializer[Any]):
+    """An environment that the item is prepared for."""
+
+    slug = serializers.CharField(read_only=True)
+    sizes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    default_size = serializers.CharField(read_only=True, allow_null=True)
+
+
+class ApprovalHintSerializer(serializers.Serializer[Any]):
+    """Who may be asked; the rules themselves decide on each plan."""
+
+    text = serializers.CharField(read_only=True)
+    group = serializers.CharField(read_only=True, allow_null=True)
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """A golden path in the list."""
+
+    target = TargetField()
+    slug = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    summary = serializers.CharField(read_only=True)
+    category = serializers.CharField(read_only=True)
+    owner = serializers.CharField(read_only=True)
+    lifecycle = serializers.CharField(read_only=True)
+    latest_version = serializers.SerializerMethodField()
+
+    def get_latest_version(self, item: CatalogItem) -> str:
+        return str(self.newest(item).version)
+
+    def newest(self, item: CatalogItem) -> CatalogItemVersion:
+        """Return the version that an order gets which names none; published items have one."""
+        version = selectors.latest_version(item)
+        if version is None:
+            raise LookupError(f"catalog item {item.slug} is published without a version")
+        return version
+
+
+class ItemDetailSerializer(ItemSerializer):
+    """A golden path with everything a person or a script needs to order it."""
+
+    versions = serializers.SerializerMethodField()
+    environments = serializers.SerializerMethodField()
+    approvals = serializers.SerializerMethodField()
+    changelog = serializers.SerializerMethodField()
+    region = serializers.SerializerMethodField()
+    readme_html = serializers.SerializerMethodField(help_text="The module's README, sanitized.")
+
+    def manifest(self, item: CatalogItem) -> manifests.Manifest:
+        """Return the newest version's manifest."""
+        return manifests.from_json(self.newest(item).manifest)
+
+    @extend_schema_field(VersionSerializer(many=True))
+    def get_versions(self, item: CatalogItem) -> Any:
+        return VersionSerializer(selectors.versions_of(item), many=True).data
+
+    @extend_schema_field(ItemEnvironmentSerializer(many=True))
+    def get_environments(self, item: CatalogItem) -> Any:
+        manifest = self.manifest(item)
+        sizes = manifest.sizes
+        return [
+            {
+                "slug": slug,
+                "sizes": list(sizes.in_environment(slug)) if sizes else [],
+                "default_size": sizes.default.get(slug) if sizes else None,
+            }
+            for slug in manifest.environments
+        ]
+
+    @extend_schema_field(ApprovalHintSerializer(many=True))
+    def get_approvals(self, item: CatalogItem) -> Any:
+        return ApprovalHintSerializer(self.manifest(item).approvals, many=True).data
+
+    @extend_schema_field(ChangeSerializer(many=True))
+    def get_changelog(self, item: CatalogItem) -> Any:
+        return ChangeSerializer(self.manifest(item).changelog, many=True).data
+
+    def get_region(self, item: CatalogItem) -> str:
+        return self.manifest(item).region
+
+    def get_readme_html(self, item: CatalogItem) -> str:
+        return readme.render_readme(self.newest(item).readme)
+
+
+class SchemaQuerySerializer(StrictSerializer):
+    """Query of a version's schema."""
+
+    environment = TextField(
+        required=False,
+        max_length=63,
+        help_text="Narrow enums and bounds to the guardrails of this environment.",
+    )

@@ -1,0 +1,117 @@
+"""Workspaces: what was ordered, what it consists of and costs, and what is to happen to it."""
+
+import uuid
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import Prefetch, QuerySet
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+
+from catalog.models import Criticality
+from provisioner import selectors
+from provisioner.api.runs import run_answer
+from provisioner.api.serializers import workspaces as documents
+from provisioner.api.serializers.runs import RunDetailSerializer
+from provisioner.api.view import ApiView, ListView, Request, Response
+from provisioner.domain.run import ACTIVE
+from provisioner.models import Run, StateVersion, Workspace
+from provisioner.services import submit
+
+READ: dict[str, str] = {"GET": "workspaces:read"}
+
+
+class WorkspaceFilter(django_filters.FilterSet):
+    """Filters of the workspace list."""
+
+    name = django_filters.CharFilter(label="Name, exactly.")
+    item = django_filters.CharFilter(field_name="item__slug", label="Slug of the catalog item.")
+    service = django_filters.CharFilter(field_name="service__slug", label="Slug of the service.")
+    team = django_filters.CharFilter(field_name="service__owner_team__slug", label="Slug of the owner team.")
+    cost_center = django_filters.CharFilter(
+        field_name="service__cost_center__slug", label="Slug of the cost center."
+    )
+    environment = django_filters.CharFilter(field_name="environment__slug", label="Slug of the environment.")
+    criticality = django_filters.ChoiceFilter(field_name="service__criticality", choices=Criticality.choices)
+    expiring_before = django_filters.IsoDateTimeFilter(
+        field_name="expires_at", lookup_expr="lt", label="Expires before this instant (ISO 8601)."
+    )
+    open = django_filters.BooleanFilter(
+        field_name="closed_at", lookup_expr="isnull", label="Only what is still there (true) or gone (false)."
+    )
+
+
+class Workspaces(ListView):
+    """Workspaces that the caller may see, newest first, closed ones too."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.WorkspaceSerializer
+    filterset_class = WorkspaceFilter
+    queryset = Workspace.objects.none()
+
+    def get_queryset(self) -> QuerySet[Workspace]:
+        return with_active_run(selectors.workspaces_visible_to(self.request.user))
+
+
+class WorkspaceDetail(ApiView):
+    """One workspace with its outputs, resources and cost."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.WorkspaceDetailSerializer
+
+    @extend_schema(operation_id="workspaces_retrieve")
+    def get(self, request: Request, workspace_id: uuid.UUID) -> Response:
+        visible = selectors.workspace_visible(request.user, workspace_id)
+        workspace = with_active_run(selectors.workspaces_visible_to(request.user)).get(pk=visible.pk)
+        return Response(self.get_serializer(workspace).data)
+
+
+class WorkspaceRuns(ApiView):
+    """Change or destroy a workspace; its runs are at `/runs/?workspace=`."""
+
+    required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
+    serializer_class = documents.NewRunSerializer
+
+    @extend_schema(operation_id="workspaces_runs_create", responses={201: RunDetailSerializer})
+    def post(self, request: Request, workspace_id: uuid.UUID) -> Response:
+        wanted = self.body(request)
+        if wanted["kind"] == documents.DESTROY:
+            run = submit.submit_destroy(
+                workspace_id, justification=wanted["justification"], requester=self.caller(), now=self.now()
+            )
+        else:
+            run = submit.submit_update(
+                workspace_id,
+                parameters=wanted["parameters"],
+                justification=wanted["justification"],
+                requester=self.caller(),
+                now=self.now(),
+            )
+        return run_answer(request, run, status=201)
+
+
+class StateVersions(ListView):
+    """Versions of the workspace's Terraform state, newest first, without their content."""
+
+    required_scopes: ClassVar[dict[str, str]] = {"GET": "state:read"}
+    serializer_class = documents.StateVersionSerializer
+    queryset = StateVersion.objects.none()
+    ordering = ("-serial",)
+
+    def get_queryset(self) -> QuerySet[StateVersion]:
+        workspace = selectors.workspace_visible(self.request.user, self.kwargs["workspace_id"])
+        return StateVersion.objects.filter(workspace=workspace).defer("content").order_by("-serial")
+
+
+def with_active_run(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
+    """Add each workspace's active run as `active_runs` in one query."""
+    active = Run.objects.filter(status__in=sorted(ACTIVE)).only("id", "kind", "status", "workspace_id")
+    return workspaces.prefetch_related(Prefetch("runs", queryset=active, to_attr="active_runs"))
+
+
+urlpatterns: list[Any] = [
+    path("workspaces/", Workspaces.as_view(), name="workspaces"),
+    path("workspaces/<uuid:workspace_id>/", WorkspaceDetail.as_view(), name="workspace"),
+    path("workspaces/<uuid:workspace_id>/runs/", WorkspaceRuns.as_view(), name="workspace-runs"),
+    path("workspaces/<uuid:workspace_id>/states/", StateVersions.as_view(), name="workspace-states"),
+]
