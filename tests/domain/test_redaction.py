@@ -113,6 +113,9 @@ class TestRedactPlan:
         assert before == {"a": SENSITIVE, "b": None}
         assert after == {"a": SENSITIVE}
         assert masked(None, None, True, True) == (None, None)
+        values = {"resources": [{"address": "x", "values": {"a": "x"}, "sensitive_values": True}]}
+        planned = redact_plan({"planned_values": {"root_module": values}})["planned_values"]
+        assert planned["root_module"]["resources"][0]["values"] == {"a": SENSITIVE}  # type: ignore[index]
 
     def test_keeps_null_so_that_unset_stays_unset(self) -> None:
         assert masked({"a": None}, {}, {"a": True}, {})[0] == {"a": None}

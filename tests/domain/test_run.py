@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -35,12 +35,16 @@ class TestTheTable:
         assert S.INTERRUPTED in ACTIVE
 
     def test_names_the_terminal_statuses(self) -> None:
-        assert (
-            set(
-                "applied planned_and_finished policy_failed rejected discarded canceled expired errored".split()
-            )
-            == TERMINAL
-        )
+        assert {
+            S.APPLIED,
+            S.PLANNED_AND_FINISHED,
+            S.POLICY_FAILED,
+            S.REJECTED,
+            S.DISCARDED,
+            S.CANCELED,
+            S.EXPIRED,
+            S.ERRORED,
+        } == TERMINAL
 
     def test_never_stays(self) -> None:
         assert not [status for status in RunStatus if can_move(status, status)]
@@ -69,7 +73,7 @@ class TestTheTable:
             S.APPLYING,
             S.APPLIED,
         ]
-        for frm, to in zip(way, way[1:], strict=False):
+        for frm, to in pairwise(way):
             check_move(frm, to)
 
     def test_has_no_way_to_apply_without_a_plan_and_a_queue(self) -> None:
