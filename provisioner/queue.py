@@ -3,7 +3,7 @@
 import structlog
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 log = structlog.get_logger(__name__)
 
@@ -12,6 +12,18 @@ APPLY = "provisioner.apply"
 
 # Task name -> queue, so that planning never waits behind applying and the sweeper never starves.
 QUEUES = {PLAN: "plan", APPLY: "apply"}
+
+
+def backlog(task: str) -> int | None:
+    """Return how many messages wait in a task's queue, or None when the broker cannot be asked."""
+    try:
+        with current_app.connection_for_read() as connection:
+            return int(connection.default_channel.queue_declare(QUEUES[task], passive=True).message_count)
+    except ChannelError:
+        return 0  # the queue is made by its first message
+    except (OperationalError, OSError) as error:
+        log.warning("queue.unreachable", task=task, error=str(error))
+        return None
 
 
 def ring(task: str, run_id: object) -> None:

@@ -38,6 +38,11 @@ class Evaluation:
     approvals_expected: tuple[StepSpec, ...]
 
     @property
+    def variables(self) -> Mapping[str, object]:
+        """What Terraform would get."""
+        return self.resolved.filled.variables
+
+    @property
     def refusing(self) -> tuple[Finding, ...]:
         """The findings that would refuse the order."""
         return tuple(finding for finding in self.findings if finding.level is Level.HARD_MANDATORY)

@@ -120,10 +120,15 @@ def _fence(run: Run) -> None:
 
 
 def _ring_again(now: datetime) -> int:
-    """Ring for runs that wait longer than a sweep: their message may be lost. A ring too many does no harm."""
+    """Ring for runs that wait longer than a sweep while their queue is empty: their message is lost.
+
+    A queue that still holds messages is left alone, so that a long wait does not fill the broker.
+    """
     waited = now - timedelta(seconds=settings.DRAWBRIDGE_SWEEP_S)
     count = 0
     for status, task in ((RunStatus.PLAN_QUEUED, queue.PLAN), (RunStatus.APPLY_QUEUED, queue.APPLY)):
+        if queue.backlog(task) != 0:
+            continue
         waiting = Run.objects.filter(status=status.value, status_at__lt=waited).order_by("status_at")
         for run_id in waiting.values_list("pk", flat=True)[:200]:
             if not queue.send(task, run_id):
