@@ -6,8 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = set(metafunc.fixturenames)
     if {"module", "environment", "size"} <= wanted:
         cases = [(m, e, s) for m in MODULES for e in m.environments for s in m.sizes(e)]
-        names = [f"{m.slug}-{e}-{s or 'default'}" for m, e, s in cases]
-        metafunc.parametrize(("module", "environment", "size"), cases, ids=names)
+        _parametrize(metafunc, ("module", "environment", "size"), cases)
+    elif {"module", "environment", "other_size"} <= wanted:
+        cases = [(m, e, s) for m in MODULES for e in m.environments for s in m.other_sizes(e)]
+        _parametrize(metafunc, ("module", "environment", "other_size"), cases)
     elif {"module", "environment"} <= wanted:
-        pairs = [(m, e) for m in MODULES for e in m.environments]
-        metafunc.parametrize(("module", "environment"), pairs, ids=[f"{m.slug}-{e}" for m, e in pairs])
+        _parametrize(metafunc, ("module", "environment"), [(m, e) for m in MODULES for e in m.environments])
     elif "module" in wanted:
         metafunc.parametrize("module", MODULES, ids=[m.slug for m in MODULES])
+
+
+def _parametrize(metafunc: pytest.Metafunc, names: Sequence[str], cases: Sequence[tuple[Any, ...]]) -> None:
+    metafunc.parametrize(names, cases, ids=["-".join([case[0].slug, *case[1:]]) for case in cases])
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,24 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from catalog.manifest_check import permits
+from provisioner.domain.cost import Estimate
+from provisioner.domain.plan import Plan, PlanCounts, parse_plan
+from provisioner.domain.tags import check_tags
 from tests.modules.conftest import MakeWorkspace
-from tests.modules.workspace import DEFAULT_TAGS, ROOT, Module, Workspace, leaves, managed_changes
+from tests.modules.workspace import DEFAULT_TAGS, ROOT, Module, Workspace, leaves
 
 SECRET_NAMES = re.compile(
     r"(^|_)(password|secret_string|secret_binary|auth_token|private_key|secret_access_key|secret_key)(_wo)?$"
 )
 ANYWHERE = ("0.0.0.0/0", "::/0")
 MAX_VISIBLE_PARAMETERS = 8
+NO_CHANGES = PlanCounts(create=0, update=0, replace=0, delete=0, no_op=0)
+TAGGABLE = frozenset(json.loads((ROOT / "provisioner" / "taggable.json").read_text(encoding="utf-8")))
 PlanOnly = Callable[[Module], Workspace]
 
 
@@ -71,50 +76,44 @@ class TestAModulesFiles:
 
 class TestAManifest:
     def test_explains_every_parameter(self, module: Module) -> None:
-        declared = re.findall(r'^variable "(\w+)"', (module.path / "variables.tf").read_text(), re.MULTILINE)
-        shown = [name for name in declared if name not in module.manifest.get("derived", [])]
-        assert set(module.manifest["parameters"]) == set(shown)
-        for name, text in module.manifest["parameters"].items():
+        shown = [name for name in module.spec.names if name not in module.manifest.hidden]
+        assert set(module.manifest.parameters) == set(shown)
+        for name, text in module.manifest.parameters.items():
             missing = [key for key in ("label", "group", "help", "example", "consequence") if key not in text]
             assert missing == [], f"{name} lacks {missing}"
 
+    def test_gives_examples_that_the_module_takes(self, module: Module) -> None:
+        problems = {
+            p.name: p.check(p.example)[1] for p in module.spec if p.name not in module.manifest.hidden
+        }
+        assert {name: found for name, found in problems.items() if found} == {}
+
     def test_shows_only_a_few_parameters_at_first(self, module: Module) -> None:
-        visible = [name for name, text in module.manifest["parameters"].items() if not text.get("advanced")]
+        visible = [name for name, text in module.manifest.parameters.items() if not text.get("advanced")]
         assert 0 < len(visible) <= MAX_VISIBLE_PARAMETERS
 
     def test_gives_each_environment_a_preset_of_its_own(self, module: Module) -> None:
-        presets = [json.dumps(preset, sort_keys=True) for preset in module.manifest["presets"].values()]
-        assert len(set(presets)) == len(presets)
+        presets = [sorted(preset.items()) for preset in module.manifest.presets.values()]
+        assert all(presets.count(preset) == 1 for preset in presets)
 
-    def test_offers_only_what_its_guardrails_allow(
-        self, module: Module, environment: str, size: str | None
-    ) -> None:
+    def test_offers_only_what_its_guardrails_allow(self, module: Module, environment: str, size: str) -> None:
         variables = module.variables(environment, size)
-        broken = [
-            guardrail["rule"]
-            for guardrail in module.manifest.get("guardrails", [])
-            if environment in guardrail["environments"]
-            and guardrail["parameter"] in variables
-            and not _holds(guardrail, environment, variables[guardrail["parameter"]])
-        ]
-        assert broken == []
+        guardrails = module.manifest.guardrails
+        assert [g.rule for g in guardrails if not permits(g, environment, variables[g.parameter])] == []
+
+    def test_tells_how_to_connect_with_outputs_that_exist(self, module: Module) -> None:
+        outputs = re.findall(r'^output "(\w+)"', (module.path / "outputs.tf").read_text(), re.MULTILINE)
+        named = set(re.findall(r"\{(\w+)\}", module.manifest.connect))
+        assert named
+        assert named <= set(outputs)
 
 
 class TestAPlan:
-    def test_is_clean_tagged_closed_and_as_the_estimate_says(
-        self, module: Module, environment: str, size: str | None, plan_only: PlanOnly
+    def test_of_another_size_is_sound(
+        self, module: Module, environment: str, other_size: str, plan_only: PlanOnly
     ) -> None:
-        variables = module.variables(environment, size)
-        plan = plan_only(module).plan(variables)
-        changes = managed_changes(plan)
-
-        assert changes
-        assert {tuple(change["change"]["actions"]) for change in changes} == {("create",)}
-        assert _untagged(changes) == []
-        assert _open_to_anyone(changes) == []
-        planned = Counter(change["type"] for change in changes)
-        estimated = module.estimated(variables)
-        assert {name: planned[name] for name in estimated} == dict(estimated)
+        variables = module.variables(environment, other_size)
+        _assert_sound(module, variables, parse_plan(plan_only(module).plan(variables)))
 
 
 class TestAnOrder:
@@ -123,71 +122,58 @@ class TestAnOrder:
     ) -> None:
         workspace = make_workspace(module, f"{module.slug}-{environment}")
         variables = module.variables(environment)
-        workspace.plan(variables)
+        _assert_sound(module, variables, parse_plan(workspace.plan(variables)))
         applied = workspace.apply()
         assert applied.code == 0, applied.text
 
-        again = workspace.plan(variables)
-        assert _changed(again) == []
-        assert again.get("resource_drift", []) == []
+        again = parse_plan(workspace.plan(variables))
+        assert not again.has_changes
+        assert again.drift == ()
+        assert again.changed_outputs == ()
         assert _secrets(workspace.state()) == []
 
-        if module.protection and variables.get(module.protection):
-            workspace.plan(variables, destroy=True)
-            refused = workspace.apply()
+        protection = module.manifest.protection
+        if protection and variables[protection]:
+            refused = workspace.plan_and_apply(variables, destroy=True)
             assert refused.code == 1
             assert "protect" in refused.text
             assert workspace.state()["resources"]
-            variables = {**variables, module.protection: False}
-            workspace.plan(variables)
-            unprotected = workspace.apply()
+            variables = {**variables, protection: False}
+            unprotected = workspace.plan_and_apply(variables)
             assert unprotected.code == 0, unprotected.text
 
-        workspace.plan(variables, destroy=True)
-        destroyed = workspace.apply()
+        destroyed = workspace.plan_and_apply(variables, destroy=True)
         assert destroyed.code == 0, destroyed.text
         assert workspace.state()["resources"] == []
 
 
-def _holds(guardrail: Mapping[str, Any], environment: str, value: Any) -> bool:
-    wanted = guardrail["environments"][environment]
-    match guardrail["kind"]:
-        case "allowed":
-            return value in wanted
-        case "minimum":
-            return bool(value >= wanted)
-        case "maximum":
-            return bool(value <= wanted)
-        case "required_value":
-            return bool(value == wanted)
-    pytest.fail(f"unknown kind of guardrail: {guardrail['kind']}")
+def _assert_sound(module: Module, variables: Mapping[str, Any], plan: Plan) -> None:
+    """Hold a first plan against what was promised: it only creates, tags, stays closed and costs what was said."""
+    counts = plan.counts()
+    assert counts == replace(NO_CHANGES, create=counts.create)
+    assert counts.create > 0
+    assert check_tags(plan, DEFAULT_TAGS, TAGGABLE.__contains__) == ()
+    assert _open_to_anyone(plan) == []
+
+    before, planned = module.estimate_before_plan(variables), module.estimate_of_plan(plan)
+    assert before.usd_month == planned.usd_month
+    assert _components(before) == _components(planned)
 
 
-def _untagged(changes: list[dict[str, Any]]) -> list[str]:
-    """Return the addresses of taggable resources whose planned tags lack a default tag."""
-    taggable = set(json.loads((ROOT / "provisioner" / "taggable.json").read_text(encoding="utf-8")))
-    return [
-        change["address"]
-        for change in changes
-        if change["type"] in taggable
-        and not DEFAULT_TAGS.items() <= (change["change"]["after"].get("tags_all") or {}).items()
-    ]
+def _components(estimate: Estimate) -> Counter[tuple[str, str]]:
+    """Count what an estimate is made of, priced or not, by kind: addresses differ where a skeleton counts."""
+    priced = [("line item", item.component) for item in estimate.line_items]
+    return Counter(priced + [(row.type, row.component) for row in estimate.unpriced])
 
 
-def _open_to_anyone(changes: list[dict[str, Any]]) -> list[str]:
+def _open_to_anyone(plan: Plan) -> list[str]:
     """Return the addresses of security groups and rules that let the whole internet in."""
     return [
-        change["address"]
-        for change in changes
-        if change["type"] in ("aws_security_group", "aws_vpc_security_group_ingress_rule")
-        and any(value in ANYWHERE for _, value in leaves(change["change"]["after"]))
+        change.address
+        for change in plan.after_resources()
+        if change.type in ("aws_security_group", "aws_vpc_security_group_ingress_rule")
+        and any(value in ANYWHERE for _, value in leaves(change.after))
     ]
-
-
-def _changed(plan: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    changes = [(c["address"], c["change"]["actions"]) for c in managed_changes(plan)]
-    outputs = [(name, c["actions"]) for name, c in plan.get("output_changes", {}).items()]
-    return [(name, actions) for name, actions in changes + outputs if actions != ["no-op"]]
 
 
 def _secrets(state: Mapping[str, Any]) -> list[tuple[str, ...]]:

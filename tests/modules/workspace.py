@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from catalog.manifest import from_json
+from catalog.manifest import Manifest
+from catalog.manifest_check import read_manifest
+from catalog.parameters import fill
+from catalog.spec import ParameterSpec
 from catalog.variables import read_variables
+from provisioner.domain.cost import Estimate, estimate, resources_from_plan
+from provisioner.domain.plan import Plan
+from provisioner.domain.pricing import PriceBook, PricedResource, parse_price_book
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES_PATH = ROOT / "terraform_modules"
@@ -31,10 +34,11 @@ COMMAND_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Module:
-    """A module folder with its manifest as data."""
+    """A module folder with its manifest and parameters, read as the catalog reads them."""
 
     path: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
+    spec: ParameterSpec
 
     @property
     def slug(self) -> str:
@@ -44,46 +48,52 @@ class Module:
     @property
     def environments(self) -> list[str]:
         """Return the environments that the manifest has presets for."""
-        return list(self.manifest["presets"])
+        return list(self.manifest.presets)
 
-    def sizes(self, environment: str) -> list[str | None]:
-        """Return the sizes of an environment; [None] for a module without sizes."""
-        return list(self.manifest.get("sizes", {}).get("choices", {}).get(environment, {})) or [None]
+    def sizes(self, environment: str) -> list[str]:
+        """Return the sizes of an environment, small to large; empty for a module without sizes."""
+        return list(self.manifest.sizes.in_environment(environment)) if self.manifest.sizes else []
 
-    def default_size(self, environment: str) -> str | None:
-        """Return the size that an order gets when it names none."""
-        size: str | None = self.manifest.get("sizes", {}).get("default", {}).get(environment)
-        return size
-
-    def estimated(self, variables: Mapping[str, Any]) -> Counter[str]:
-        """Return how many resources of each type the manifest's estimate expects with these variables."""
-        text = (self.path / "variables.tf").read_text(encoding="utf-8")
-        defaults = {p.name: p.default for p in read_variables(text).spec.parameters if not p.required}
-        manifest = from_json({**self.manifest, "slug": self.slug})
-        return Counter(resource.type for resource in manifest.estimate_resources({**defaults, **variables}))
+    def other_sizes(self, environment: str) -> list[str]:
+        """Return the sizes that an order must name to get."""
+        defaults = self.manifest.sizes.default if self.manifest.sizes else {}
+        return [size for size in self.sizes(environment) if size != defaults.get(environment)]
 
     def variables(self, environment: str, size: str | None = None) -> dict[str, Any]:
-        """Return what Terraform gets for an order that gives nothing but a name: preset, then size over it."""
-        size = size or self.default_size(environment)
-        chosen = self.manifest["sizes"]["choices"][environment][size] if size else {}
-        derived = {self.manifest["name_variable"]: "orders-main"}
-        if "environment_variable" in self.manifest:
-            derived[self.manifest["environment_variable"]] = environment
-        return {**self.manifest["presets"][environment], **chosen, **derived}
+        """Return what Terraform gets for an order that gives a name and perhaps a size."""
+        given = {self.manifest.sizes.parameter: size} if size and self.manifest.sizes else {}
+        filled = fill(self.manifest, self.spec, environment, given)
+        assert filled.problems == ()
+        return {**filled.variables, self.manifest.name_variable: "orders-main"}
 
-    @property
-    def protection(self) -> str | None:
-        """Return the variable that protects from deletion."""
-        name: str | None = self.manifest.get("protection", {}).get("parameter")
-        return name
+    def estimate_before_plan(self, variables: Mapping[str, Any]) -> Estimate:
+        """Return what the manifest's skeleton says that the module costs a month."""
+        rows = self.manifest.estimate_resources(variables)
+        return estimate([PricedResource(r.address, r.type, r.attributes) for r in rows], self._book())
+
+    def estimate_of_plan(self, plan: Plan) -> Estimate:
+        """Return what the planned resources cost a month."""
+        return estimate(resources_from_plan(plan), self._book())
+
+    def _book(self) -> PriceBook:
+        region = self.manifest.region
+        text = (ROOT / "provisioner" / "prices" / f"{region}.csv").read_text(encoding="utf-8")
+        return parse_price_book(text, region)
+
+
+def read_module(path: Path) -> Module:
+    """Return the module in a folder; fails when the catalog would refuse it."""
+    variables = read_variables((path / "variables.tf").read_text(encoding="utf-8"))
+    text = (path / "catalog.yaml").read_text(encoding="utf-8")
+    read = read_manifest(text, variables, slug=path.name)
+    assert read.manifest is not None, read.problems
+    assert read.spec is not None
+    return Module(path, read.manifest, read.spec)
 
 
 def all_modules() -> list[Module]:
     """Return every folder under terraform_modules that has a manifest."""
-    return [
-        Module(path.parent, yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in sorted(MODULES_PATH.glob("*/catalog.yaml"))
-    ]
+    return [read_module(path.parent) for path in sorted(MODULES_PATH.glob("*/catalog.yaml"))]
 
 
 @dataclass(frozen=True)
@@ -118,13 +128,20 @@ class Workspace:
         return document
 
     def try_plan(self, variables: Mapping[str, Any], *, destroy: bool = False) -> Outcome:
-        """Plan, and return how it ended."""
+        """Plan, and return how it ended, with Terraform's wrapped lines joined."""
         self._write_root(variables)
-        return self.run("plan", "-out=plan", *(["-destroy"] if destroy else []))
+        outcome = self.run("plan", "-out=plan", *(["-destroy"] if destroy else []))
+        return Outcome(outcome.code, " ".join(outcome.text.replace("\u2502", " ").split()))
 
     def apply(self) -> Outcome:
         """Apply the plan that was made last."""
         return self.run("apply", "plan")
+
+    def plan_and_apply(self, variables: Mapping[str, Any], *, destroy: bool = False) -> Outcome:
+        """Plan and apply in one go, and return how the apply ended."""
+        planned = self.try_plan(variables, destroy=destroy)
+        assert planned.code == 0, planned.text
+        return self.apply()
 
     def state(self) -> dict[str, Any]:
         """Return the raw state."""
@@ -155,11 +172,12 @@ class Workspace:
             "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
             "provider": {
                 "aws": {
-                    "region": self._module.manifest["region"],
+                    "region": self._module.manifest.region,
                     "default_tags": {"tags": DEFAULT_TAGS},
                 }
             },
             "variable": {name: {} for name in names},
+            "output": {"all": {"value": "${module.this}"}},
             "module": {
                 "this": {"source": str(self._module.path), **{name: f"${{var.{name}}}" for name in names}},
             },
@@ -178,11 +196,6 @@ def terraform_environ(home: Path, cli_config: Path) -> dict[str, str]:
         "CHECKPOINT_DISABLE": "1",
         "DRAWBRIDGE_SANDBOX_HOME": str(home),
     }
-
-
-def managed_changes(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the plan's changes of managed resources."""
-    return [change for change in plan.get("resource_changes", []) if change["mode"] == "managed"]
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
