@@ -260,6 +260,8 @@ def _text(value: object) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char == "\n" else _visible(char) for char in text)
 
 
