@@ -1,3 +1,30 @@
-"""Routes of the pages."""
+"""Addresses of the pages."""
 
-urlpatterns: list[object] = []
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from provisioner.web import approvals, catalog, home, order, runs, session, workspaces
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("login/", session.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/<slug:slug>/", catalog.item, name="catalog-item"),
+    path("catalog/<slug:slug>/order/", order.order, name="order"),
+    path("catalog/<slug:slug>/order/live/", order.order_live, name="order-live"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<uuid:run_id>/", runs.run, name="run"),
+    path("runs/<uuid:run_id>/live/", runs.run_live, name="run-live"),
+    path("runs/<uuid:run_id>/log/", runs.run_log, name="run-log"),
+    path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<uuid:run_id>/discard/", runs.discard, name="run-discard"),
+    path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("runs/<uuid:run_id>/decide/", approvals.decide, name="run-decide"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("workspaces/", workspaces.workspaces, name="workspaces"),
+    path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
+    path("workspaces/<uuid:workspace_id>/update/", workspaces.update, name="workspace-update"),
+    path("workspaces/<uuid:workspace_id>/update/live/", workspaces.update_live, name="workspace-update-live"),
+    path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
+]

@@ -1,0 +1,25 @@
+"""The start page: what waits for the reader, their workspaces, what ran lately."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from provisioner import selectors
+from provisioner.web.requests import signed_in
+
+SHOWN = 5
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the start page."""
+    user = signed_in(request)
+    steps = list(selectors.approval_steps_visible_to(user)[:50])
+    context = {
+        "decidable": [step for step in steps if selectors.can_decide(user, step)][:SHOWN],
+        "workspaces": selectors.workspaces_visible_to(user).filter(closed_at__isnull=True)[:SHOWN],
+        "rows": selectors.runs_visible_to(user)[:SHOWN],
+    }
+    return render(request, "home.html", context)
