@@ -134,6 +134,12 @@ class TestAnOrder:
 
         protection = module.manifest.protection
         if protection and variables[protection]:
+            if module.other_sizes(environment):
+                larger = module.variables(environment, module.sizes(environment)[-1])
+                resized = parse_plan(workspace.plan(larger)).counts()
+                assert resized.update > 0
+                assert resized == replace(NO_CHANGES, update=resized.update, no_op=resized.no_op)
+
             refused = workspace.plan_and_apply(variables, destroy=True)
             assert refused.code == 1
             assert "protect" in refused.text
