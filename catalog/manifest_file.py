@@ -18,6 +18,7 @@ from catalog.problems import ManifestProblem
 
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_PROBLEMS: Final = 50
+MAX_DEPTH: Final = 30
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -83,12 +84,7 @@ def read_document(text: str, file: str) -> LocatedDocument:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_FILE_BYTES:
         raise UnreadableFile(ManifestProblem(file, 0, f"is larger than {MAX_FILE_BYTES // 1024} KiB"))
     try:
-        for event in yaml.parse(text, Loader=_CoreLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                line = event.start_mark.line + 1 if event.start_mark else 0
-                raise UnreadableFile(
-                    ManifestProblem(file, line, "anchors and aliases are not supported; repeat the text")
-                )
+        _check_events(text, file)
         root = yaml.compose(text, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -98,8 +94,6 @@ def read_document(text: str, file: str) -> LocatedDocument:
         raise UnreadableFile(
             ManifestProblem(file, 0, f"is no valid YAML: {str(error).splitlines()[0]}")
         ) from error
-    except RecursionError as error:
-        raise UnreadableFile(ManifestProblem(file, 0, "is nested too deeply")) from error
     if root is None:
         raise UnreadableFile(ManifestProblem(file, 0, "is empty"))
     lines: dict[Path, int] = {}
@@ -107,13 +101,25 @@ def read_document(text: str, file: str) -> LocatedDocument:
     constructor = _CoreLoader("")
     try:
         data = _data(root, (), lines, problems, file, constructor)
-    except RecursionError as error:
-        raise UnreadableFile(ManifestProblem(file, 0, "is nested too deeply")) from error
     finally:
         constructor.dispose()
     if problems:
         raise UnreadableFile(*problems[:MAX_PROBLEMS])
     return LocatedDocument(file, data, lines)
+
+
+def _check_events(text: str, file: str) -> None:
+    """Refuse aliases and deep nesting before the document is composed: PyYAML's time grows steeply with the depth."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise UnreadableFile(
+                ManifestProblem(file, line, "anchors and aliases are not supported; repeat the text")
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise UnreadableFile(ManifestProblem(file, line, f"is nested more than {MAX_DEPTH} levels deep"))
 
 
 def schema_problems(document: LocatedDocument) -> list[ManifestProblem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ MODULES = Path(__file__).parent / "modules"
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
+@cache
 def read_bucket() -> tuple[Manifest, ParameterSpec]:
     """Return the bucket's manifest and parameters."""
     folder = MODULES / "bucket"

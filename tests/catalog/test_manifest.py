@@ -11,17 +11,18 @@ from jsonschema import Draft202012Validator
 from catalog import manifest as manifests
 from catalog.manifest_check import environment_problems, read_manifest
 from catalog.manifest_file import _SCHEMA, UnreadableFile, read_document
-from catalog.variables import read_variables
+from catalog.variables import ReadVariables, read_variables
 from catalog.versions import version_key
 
 from .conftest import MODULES, read_bucket
 
 YAML = (MODULES / "bucket" / "catalog.yaml").read_text()
 VARIABLES = (MODULES / "bucket" / "variables.tf").read_text()
+READ = read_variables(VARIABLES)
 
 
-def problems_of(yaml: str, variables: str = VARIABLES) -> list[str]:
-    read = read_manifest(yaml, read_variables(variables), slug="bucket")
+def problems_of(yaml: str, variables: ReadVariables | None = None) -> list[str]:
+    read = read_manifest(yaml, variables or READ, slug="bucket")
     assert (read.manifest is None) is bool(read.problems)
     return [str(problem) for problem in read.problems]
 
@@ -44,8 +45,8 @@ class TestReadDocument:
             ('a: 1\nb: "\\0"', 2, "cannot be stored"),
             ("a: \x00", 0, "no valid YAML"),
             ("a: !!int x", 1, "cannot be read"),
-            ("[" * 5000, 1, "no valid YAML"),
-            ("[" * 5000 + "]" * 5000, 0, "too deeply"),
+            ("[" * 20, 1, "no valid YAML"),
+            ("[" * 50_000, 1, "levels deep"),
             ("", 0, "empty"),
             ("#" * 300_000, 0, "larger"),
         ],
@@ -62,8 +63,16 @@ class TestReadDocument:
             "a: no\nb: 1.0.0\nc: 1.5\nd: 012\ne: 2026-01-01\nf: true\ng: ~\nh: 7\ni: 1:30", "f"
         )
         assert document.data == {
-            "a": "no", "b": "1.0.0", "c": 1.5, "d": "012", "e": "2026-01-01", "f": True, "g": None, "h": 7, "i": "1:30",
-        }  # fmt: skip
+            "a": "no",
+            "b": "1.0.0",
+            "c": 1.5,
+            "d": "012",
+            "e": "2026-01-01",
+            "f": True,
+            "g": None,
+            "h": 7,
+            "i": "1:30",
+        }
 
     def test_knows_the_line_of_everything(self):
         document = read_document("a:\n  b:\n    - c: 1\n    - {d: 2}\n", "f")
@@ -133,48 +142,168 @@ class TestRefuse:
         ("old", "new", "at", "reason"),
         [
             ("category: storage\n", "", "schema:", "missing category"),
-            ("lifecycle: production", "lifecycel: production", "lifecycel:", "unknown key; did you mean lifecycle?"),
+            (
+                "lifecycle: production",
+                "lifecycel: production",
+                "lifecycel:",
+                "unknown key; did you mean lifecycle?",
+            ),
             ("lifecycle: production", "lifecycle: done", "lifecycle:", "'done' is not one of"),
             ("name: Bucket", "name: 5", "name: 5", "is not of type 'string'"),
             ("version: 1.0.0\nchange", "version: 1.0\nchange", "version: 1.0", "is not of type 'string'"),
             ("version: 1.0.0\nchange", 'version: "1.0"\nchange', 'version: "1.0"', "no semantic version"),
-            ("version: 1.0.0\nchange", "version: 1.0.1\nchange", "changelog:", "says nothing about version 1.0.1"),
+            (
+                "version: 1.0.0\nchange",
+                "version: 1.0.1\nchange",
+                "changelog:",
+                "says nothing about version 1.0.1",
+            ),
             ("schema: drawbridge/v1", "schema: drawbridge/v9", "schema:", "drawbridge/v1"),
             ("region: us-east-1", "region: US East", "region:", "does not match"),
-            ("name_variable: name", "name_variable: nam", "name_variable:", "no variable nam; did you mean name?"),
-            ("name_variable: name", "name_variable: versioned", "name_variable:", "must be a string, but is bool"),
-            ("environment_variable: environment", "environment_variable: stage", "environment_variable:", "no variable stage"),
+            (
+                "name_variable: name",
+                "name_variable: nam",
+                "name_variable:",
+                "no variable nam; did you mean name?",
+            ),
+            (
+                "name_variable: name",
+                "name_variable: versioned",
+                "name_variable:",
+                "must be a string, but is bool",
+            ),
+            (
+                "environment_variable: environment",
+                "environment_variable: stage",
+                "environment_variable:",
+                "no variable stage",
+            ),
             ("derived: [name, environment]", "derived: [name, region]", "derived:", "no variable region"),
-            ("derived: [name, environment]", "derived: [name, owner_contact]", "derived:", "nothing to fill it with"),
+            (
+                "derived: [name, environment]",
+                "derived: [name, owner_contact]",
+                "derived:",
+                "nothing to fill it with",
+            ),
             ("  comment: {label", "  coment: {label", "coment:", "no variable coment; did you mean comment?"),
             ("example: a@example.com", "example: nobody", "owner_contact:", "must be an e-mail address"),
-            ("help: Who is asked.", "hlp: Who is asked.", "owner_contact:", "unknown key; did you mean help?"),
-            ("development: {versioned: false}", "development: {versoned: false}", "versoned", "did you mean versioned?"),
-            ("development: {versioned: false}", "development: {versioned: 1}", "versioned: 1", "must be true or false"),
-            ("development: {versioned: false}", "development: {name: x}", "{name: x}", "filled in by the portal"),
-            ("small: {retention_days: 30}", "small: {retention_days: 0}", "retention_days: 0", "must be at least 1"),
-            ("small: {retention_days: 30}", "small: {retention_days: 2.5}", "retention_days: 2.5", "whole number"),
-            ("medium: {retention_days: 60}", "medium: {retention_days: 91}", "retention_days: 91", "rule short-in-development refuses"),
-            ("medium: {retention_days: 60}", "medium: {archive_after_days: 60}", "medium: {arch", "cannot be archived after"),
-            ("default: {development: small", "default: {development: tiny", "default: {dev", "tiny is no size of development: small, medium"),
-            ("default: {development: small, ", "default: {", "    development:", "names no size for development"),
+            (
+                "help: Who is asked.",
+                "hlp: Who is asked.",
+                "owner_contact:",
+                "unknown key; did you mean help?",
+            ),
+            (
+                "development: {versioned: false}",
+                "development: {versoned: false}",
+                "versoned",
+                "did you mean versioned?",
+            ),
+            (
+                "development: {versioned: false}",
+                "development: {versioned: 1}",
+                "versioned: 1",
+                "must be true or false",
+            ),
+            (
+                "development: {versioned: false}",
+                "development: {name: x}",
+                "{name: x}",
+                "filled in by the portal",
+            ),
+            (
+                "small: {retention_days: 30}",
+                "small: {retention_days: 0}",
+                "retention_days: 0",
+                "must be at least 1",
+            ),
+            (
+                "small: {retention_days: 30}",
+                "small: {retention_days: 2.5}",
+                "retention_days: 2.5",
+                "whole number",
+            ),
+            (
+                "medium: {retention_days: 60}",
+                "medium: {retention_days: 91}",
+                "retention_days: 91",
+                "rule short-in-development refuses",
+            ),
+            (
+                "medium: {retention_days: 60}",
+                "medium: {archive_after_days: 60}",
+                "medium: {arch",
+                "cannot be archived after",
+            ),
+            (
+                "default: {development: small",
+                "default: {development: tiny",
+                "default: {dev",
+                "tiny is no size of development: small, medium",
+            ),
+            (
+                "default: {development: small, ",
+                "default: {",
+                "    development:",
+                "names no size for development",
+            ),
             ("parameter: size", "parameter: versioned", "parameter: versioned", "also a variable"),
-            ("production: {versioned: true}\nguard", "production: {versioned: false}\nguard", "production: {versioned: false}", "production-versioned refuses"),
+            (
+                "production: {versioned: true}\nguard",
+                "production: {versioned: false}\nguard",
+                "production: {versioned: false}",
+                "production-versioned refuses",
+            ),
             ("kind: allowed", "kind: alowed", "kind: alowed", "is not one of"),
             ("parameter: storage_class", "parameter: class", "parameter: class", "no variable class"),
-            ("environments: {development: [standard, infrequent]}", "environments: {development: [gold]}", "[gold]", "gold is not one of"),
-            ("environments: {development: [standard, infrequent]}", "environments: {development: standard}", "development: standard}", "must be a list"),
-            ("order: [archive, infrequent, standard]", "order: [archive, standard]", "environments: {development: [standard", "missing in the rule's order"),
-            ("environments: {development: 90}", "environments: {development: lots}", "lots", "must be a number"),
+            (
+                "environments: {development: [standard, infrequent]}",
+                "environments: {development: [gold]}",
+                "[gold]",
+                "gold is not one of",
+            ),
+            (
+                "environments: {development: [standard, infrequent]}",
+                "environments: {development: standard}",
+                "development: standard}",
+                "must be a list",
+            ),
+            (
+                "order: [archive, infrequent, standard]",
+                "order: [archive, standard]",
+                "environments: {development: [standard",
+                "missing in the rule's order",
+            ),
+            (
+                "environments: {development: 90}",
+                "environments: {development: lots}",
+                "lots",
+                "must be a number",
+            ),
             ("    override_group: sre\n", "", "level: soft-mandatory", "needs an override_group"),
-            ("rule: not-public", "rule: production-versioned", "rule: production-versioned", "is there twice"),
-            ("protection: {parameter: versioned}", "protection: {parameter: labels}", "protection:", "must be a bool"),
+            (
+                "rule: not-public",
+                "rule: production-versioned",
+                "rule: production-versioned",
+                "is there twice",
+            ),
+            (
+                "protection: {parameter: versioned}",
+                "protection: {parameter: labels}",
+                "protection:",
+                "must be a bool",
+            ),
             ("class: $storage_class", "class: $storageclass", "$storageclass", "did you mean storage_class?"),
             ("days: $retention_days", "days: $days", "$days", "no variable days"),
             ("when: {versioned: true}", "when: {version: true}", "when:", "did you mean versioned?"),
-            ("presets:\n  development:", "presets:\n  Dev elopment:", "Dev elopment", "is no valid name here"),
+            (
+                "presets:\n  development:",
+                "presets:\n  Dev elopment:",
+                "Dev elopment",
+                "is no valid name here",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_names_the_line_and_the_reason(self, old, new, at, reason):
         broken = swap(old, new)(YAML)
         found = problems_of(broken)
@@ -188,12 +317,12 @@ class TestRefuse:
 
     def test_refuses_a_sensitive_variable(self):
         secret = 'variable "password" {\n  type      = string\n  default   = null\n  sensitive = true\n}\n'
-        (found,) = problems_of(YAML, secret + VARIABLES)
+        (found,) = problems_of(YAML, read_variables(secret + VARIABLES))
         assert found.startswith("variables.tf:1: variable password is sensitive")
         assert "Let the module make the secret" in found
 
     def test_reports_the_modules_problems_too(self):
-        found = problems_of(YAML, 'variable "name" {\n  type = strin\n}')
+        found = problems_of(YAML, read_variables('variable "name" {\n  type = strin\n}'))
         assert found[0].startswith("variables.tf:1: variable name")
 
     @pytest.mark.parametrize(
@@ -225,7 +354,7 @@ class TestVersionKey:
             "1.10.0",
             "2.0.0",
         ]
-        assert sorted(reversed(ordered), key=version_key) == ordered
+        assert sorted(set(ordered), key=version_key) == ordered
 
     @pytest.mark.parametrize("text", ["1", "1.0", "v1.0.0", "01.0.0", "1.0.0+build", "1.0.0\n", ""])
     def test_refuses_what_is_none(self, text):

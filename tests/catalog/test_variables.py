@@ -224,7 +224,8 @@ class TestCheckValue:
 class TestReadVariables:
     def test_reads_type_default_description_and_constraints(self):
         found = one(
-            'type = number\ndefault = 5\ndescription = "Say \\"hi\\""\nvalidation {\ncondition = var.x > 1\nerror_message = "m"\n}'
+            'type = number\ndefault = 5\ndescription = "Say \\"hi\\""\n'
+            'validation {\ncondition = var.x > 1\nerror_message = "m"\n}'
         )
         assert str(found.type) == "number"
         assert found.default == 5
