@@ -58,7 +58,7 @@ class ApiMiddleware:
             )
         body = request.read(BODY_MAX_BYTES + 1)
         # The view reads the same bytes again; Django's own `body` would refuse what our parser takes.
-        request._body = body  # type: ignore[attr-defined]
+        request._body = body
         fingerprint = idempotency.fingerprint(str(request.method), request.get_full_path(), body)
         outcome = idempotency.begin(caller_id, key, fingerprint, now=timezone.now())
         if isinstance(outcome, idempotency.Begun):

@@ -35,7 +35,7 @@ class StrictJSONParser(BaseParser):
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> object:
+    ) -> Any:
         raw = stream.read(BODY_MAX_BYTES + 1)
         if len(raw) > BODY_MAX_BYTES:
             raise BodyTooLarge

@@ -97,6 +97,9 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             errors=[{"field": e.field, "code": e.code, "message": e.message} for e in exc.errors],
             findings=exc.findings,
         )
+        run_id = getattr(exc, "run_id", None)
+        if run_id is not None:  # the run that the caller may have meant
+            body["run_id"] = str(run_id)
         if exc.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)
     elif isinstance(exc, Http404):

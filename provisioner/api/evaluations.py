@@ -41,7 +41,7 @@ def document(ask: Ask, evaluation: Evaluation) -> dict[str, Any]:
         "orderable": not evaluation.problems and not evaluation.refusing,
         "parameters": evaluation.parameters,
         "tags": evaluation.tags,
-        "errors": [asdict(problem) for problem in evaluation.problems],
+        "problems": [asdict(problem) for problem in evaluation.problems],
         "findings": documents(evaluation.findings),
         "estimate_usd_month": evaluation.estimate.usd_month,
         "line_items": line_item_documents(evaluation.estimate.line_items),

@@ -8,8 +8,9 @@ from django.urls import path
 from drf_spectacular.utils import extend_schema
 
 from provisioner import selectors
+from provisioner.api.runs import run_answer
 from provisioner.api.serializers.requests import NewRequestSerializer, RequestSerializer
-from provisioner.api.serializers.runs import RunSerializer
+from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.models import Request as Order
 from provisioner.models import Run
@@ -51,12 +52,12 @@ class Requests(ListView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(operation_id="requests_create", responses={201: RunSerializer})
+    @extend_schema(operation_id="requests_create", responses={201: RunDetailSerializer})
     def post(self, request: Request) -> Response:
         serializer = NewRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         run = submit.submit(serializer.ask(), requester=self.caller(), now=self.now())
-        return Response(RunSerializer(selectors.run_visible(request.user, run.pk)).data, status=201)
+        return run_answer(request, run, status=201)
 
 
 class RequestDetail(ApiView):

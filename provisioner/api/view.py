@@ -10,6 +10,7 @@ from rest_framework import exceptions, generics
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 PAGING = frozenset({"cursor", "page_size"})
 
@@ -23,6 +24,7 @@ class ApiView(generics.GenericAPIView[Any]):
 
     required_scopes: ClassVar[dict[str, str]] = {}
     query_serializer_class: ClassVar[Any] = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     filter_backends: Any = []
     pagination_class: Any = None
 
@@ -82,8 +84,8 @@ class ListView(ApiView, generics.ListAPIView[Any]):
     """A page of a list: filtered, newest first unless `ordering` says otherwise."""
 
     ordering: ClassVar[tuple[str, ...]] = ("-created_at", "id")
-    filter_backends: Any = generics.GenericAPIView.filter_backends
-    pagination_class: Any = generics.GenericAPIView.pagination_class
+    filter_backends: Any = api_settings.DEFAULT_FILTER_BACKENDS
+    pagination_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
 
     def query_parameters(self) -> frozenset[str]:
         filterset = getattr(self, "filterset_class", None)

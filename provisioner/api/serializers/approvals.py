@@ -69,7 +69,9 @@ class BulkDecisionSerializer(NewDecisionSerializer):
 class BulkSerializer(StrictSerializer):
     """Several decisions, each answered for itself."""
 
-    decisions = BulkDecisionSerializer(many=True, allow_empty=False, max_length=BULK_MAX)
+    decisions = serializers.ListField(
+        child=BulkDecisionSerializer(), allow_empty=False, max_length=BULK_MAX
+    )
 
 
 class DecidedSerializer(serializers.Serializer[Any]):

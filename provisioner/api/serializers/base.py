@@ -119,7 +119,7 @@ class LineItemSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField(read_only=True)
     unit_price_usd = serializers.CharField(read_only=True)
     usd_month = serializers.CharField(read_only=True)
-    source = serializers.CharField(read_only=True)
+    source = serializers.CharField(read_only=True)  # type: ignore[assignment]
 
 
 class UnpricedSerializer(serializers.Serializer[Any]):

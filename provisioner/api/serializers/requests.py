@@ -95,7 +95,7 @@ class EvaluationSerializer(serializers.Serializer[Any]):
     )
     parameters = serializers.DictField(read_only=True, help_text="With everything filled in.")
     tags = serializers.DictField(child=serializers.CharField(), read_only=True)
-    errors = ProblemSerializer(many=True, read_only=True)
+    problems = ProblemSerializer(many=True, read_only=True)
     findings = FindingSerializer(many=True, read_only=True)
     estimate_usd_month = UsdField()
     line_items = LineItemSerializer(many=True, read_only=True)
