@@ -15,6 +15,7 @@ _TRANSIENT = re.compile(
     r"|no space left on device|giving up after",
     re.IGNORECASE,
 )
+_LOCKED = re.compile(r"acquiring the state lock|error locking state", re.IGNORECASE)
 _NOT_INITIALISED = re.compile(
     r"inconsistent dependency lock file|required plugins are not installed|module not installed"
     r"|backend initialization required|missing required provider|failed to load plugin schemas",
@@ -83,6 +84,11 @@ def summarise(errors: Sequence[Diagnostic]) -> tuple[str, str]:
 def can_be_retried(errors: Sequence[Diagnostic]) -> bool:
     """Return whether every error is of a kind that may go away by itself."""
     return bool(errors) and all(_TRANSIENT.search(f"{error.summary}\n{error.detail}") for error in errors)
+
+
+def is_state_locked(errors: Sequence[Diagnostic]) -> bool:
+    """Return whether nothing was done because another run holds the state's lock."""
+    return any(_LOCKED.search(error.summary) for error in errors)
 
 
 def needs_init(errors: Sequence[Diagnostic]) -> bool:

@@ -37,6 +37,36 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}"
 
 
+def sensitive_texts(document: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the texts that a plan document (`terraform show -json`) marks sensitive, long enough to hide."""
+    found: set[str] = set()
+    changes = [*_items(document.get("resource_changes")), *_items(document.get("resource_drift"))]
+    outputs = document.get("output_changes")
+    bodies = [item.get("change") for item in changes if isinstance(item, Mapping)]
+    bodies += outputs.values() if isinstance(outputs, Mapping) else []
+    for body in bodies:
+        if isinstance(body, Mapping):
+            for side in ("before", "after"):
+                found.update(_marked(body.get(side), body.get(f"{side}_sensitive")))
+    return tuple(sorted(text for text in found if len(text) >= MIN_SECRET_CHARS))
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _marked(value: object, marks: object) -> Iterable[str]:
+    """Yield the texts of `value` where `marks`, of the same shape, is True."""
+    if marks is True:
+        yield from texts_in(value)
+    elif isinstance(marks, Mapping) and isinstance(value, Mapping):
+        for key, mark in marks.items():
+            yield from _marked(value.get(key), mark)
+    elif isinstance(marks, list) and isinstance(value, list):
+        for item, mark in zip(value, marks, strict=False):
+            yield from _marked(item, mark)
+
+
 def texts_in(value: object) -> Iterable[str]:
     """Yield every string in a JSON value, and numbers as text; map keys are names, not secrets."""
     if isinstance(value, str):

@@ -1,9 +1,11 @@
 """Initialised directories: `terraform init` is paid once per module, engine and providers, not per run."""
 
 import hashlib
+import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,7 @@ def ensure(
     """Return the template, made by `build` on first use; other processes wait for the first one."""
     template = Template(_path(config, key))
     if template.path.exists():
+        os.utime(template.path)  # says to `prune` that it is in use
         return template
     with exclusive(config.work_dir / "locks" / f"template-{key}", stop, wait_s=config.init_timeout_s):
         if not template.path.exists():
@@ -64,6 +67,14 @@ def discard(config: EngineConfig, key: str) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def prune(config: EngineConfig, unused_s: float) -> None:
+    """Remove templates, and what killed workers left of them, that were not used for `unused_s`."""
+    folder = config.work_dir.absolute() / "templates"
+    for path in folder.iterdir() if folder.is_dir() else []:
+        if time.time() - path.stat().st_mtime > unused_s:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _make(path: Path, build: Callable[[Path], ModuleInterface]) -> None:

@@ -34,12 +34,13 @@ from provisioner.engine.config import EngineConfig
 from provisioner.engine.discovery import Binary
 from provisioner.engine.module_interface import ModuleInterface
 from provisioner.engine.places import write_private
-from provisioner.engine.redact import Redactor, texts_in
+from provisioner.engine.redact import Redactor, sensitive_texts, texts_in
 from provisioner.engine.stream import LogBudget
 from provisioner.engine.types import ApplyOutcome, Engine, EngineFailure, OnLine, PlanOutcome, RunSpec
 from provisioner.engine.workdir import WorkDir
 
 PLAN_FILE = "plan.bin"
+TEMPLATE_UNUSED_S = 30 * 24 * 3600
 _DISK_ERRORS = frozenset(
     {
         errno.ENOSPC,
@@ -86,7 +87,7 @@ class TerraformEngine:
     """Plans and applies runs on this worker, see `types.Engine`."""
 
     def __init__(self, config: EngineConfig) -> None:
-        self._config = config
+        self.config = config
 
     def version(self) -> tuple[str, str]:
         """Return name and version of the Terraform that is used. Raises EngineFailure when there is none."""
@@ -107,19 +108,21 @@ class TerraformEngine:
                 if not diagnostics.needs_init(failure.diagnostics):
                     raise
                 self._initialise(session)
-                templates.discard(self._config, templates.key_of(self._config, session.binary, spec))
+                templates.discard(self.config, templates.key_of(self.config, session.binary, spec))
                 plan()
             plan_file = (session.place.path / PLAN_FILE).read_bytes()
             if not plan_file:
                 raise EngineFailure("The saved plan is empty", "Is the worker's disk full?", permanent=False)
             argv = _argv(session.binary, "show", PLAN_FILE, json=_FLAG, no_color=_FLAG)
-            shown = session.commands.read("show", argv, session.place, self._config.plan_timeout_s)
+            shown = session.commands.read("show", argv, session.place, self.config.plan_timeout_s)
+            document = _document(shown)
             return PlanOutcome(
                 plan_file=plan_file,
-                document=_document(shown),
+                document=document,
                 engine_version=session.binary.version,
                 engine_name=session.binary.name,
                 lock_file=session.place.lock_file(),
+                sensitive_values=sensitive_texts(document),
             )
 
     def apply(
@@ -144,35 +147,41 @@ class TerraformEngine:
                 json=_FLAG,
                 input=False,
                 no_color=_FLAG,
-                lock_timeout=f"{self._config.lock_timeout_s}s",
+                lock_timeout=f"{self.config.lock_timeout_s}s",
             )
             try:
-                session.commands.run("apply", argv, session.place, self._config.apply_timeout_s, as_json=True)
+                session.commands.run("apply", argv, session.place, self.config.apply_timeout_s, as_json=True)
             except EngineFailure as failure:
                 failure.errored_state = session.place.errored_state()
+                # Provider calls are not idempotent: once it has begun, an apply is never simply repeated.
+                failure.permanent = not diagnostics.is_state_locked(failure.diagnostics)
                 raise
             return ApplyOutcome(session.binary.version, session.place.errored_state())
 
     def is_busy(self, run_id: str) -> bool:
         """Return whether a process on this host works on the run, a Terraform without its worker included."""
-        return workdir.is_busy(self._config.work_dir, run_id)
+        return workdir.is_busy(self.config.work_dir, run_id)
 
     def rescued_state(self, run_id: str) -> bytes | None:
         """Return the state that the run's Terraform could not save, if it is on this host."""
-        return workdir.rescued_state(self._config.work_dir, run_id)
+        return workdir.rescued_state(self.config.work_dir, run_id)
 
     def forget_rescued_state(self, run_id: str) -> None:
         """Remove the rescued state, when it has been stored elsewhere."""
-        workdir.forget_rescued_state(self._config.work_dir, run_id)
+        workdir.forget_rescued_state(self.config.work_dir, run_id)
 
     def remove_leftovers(self) -> tuple[str, ...]:
-        """Remove what killed workers left on this host; return the ids of runs with a rescued state."""
-        return workdir.remove_leftovers(self._config.work_dir, threading.Event())
+        """Remove what killed workers left on this host and templates that nobody has used for long.
+
+        Returns the ids of runs with a rescued state.
+        """
+        templates.prune(self.config, TEMPLATE_UNUSED_S)
+        return workdir.remove_leftovers(self.config.work_dir, threading.Event())
 
     def _find(self) -> Binary:
-        cli_config = providers.write_cli_config(self._config)
+        cli_config = providers.write_cli_config(self.config)
         return discovery.find(
-            self._config.terraform, environment.base_environment(self._config, cli_config, os.environ)
+            self.config.terraform, environment.base_environment(self.config, cli_config, os.environ)
         )
 
     @contextmanager
@@ -180,19 +189,19 @@ class TerraformEngine:
         """Find Terraform and occupy the run's directory; deliver what the log kept back at the end."""
         log = LogBudget(on_line)
         try:
-            cli_config = providers.write_cli_config(self._config)
+            cli_config = providers.write_cli_config(self.config)
             binary = self._find()
-            own = environment.run_environment(self._config, spec, cli_config, os.environ)
+            own = environment.run_environment(self.config, spec, cli_config, os.environ)
             redactor = Redactor([*environment.secrets_of(own), *spec.sensitive_values])
-            with workdir.occupied(self._config.work_dir, spec.run_id, stop) as place:
-                commands = Commands(self._config, own, redactor, log, stop)
+            with workdir.occupied(self.config.work_dir, spec.run_id, stop) as place:
+                commands = Commands(self.config, own, redactor, log, stop)
                 yield _Session(spec, binary, place, commands)
         except OSError as problem:
             if problem.errno not in _DISK_ERRORS:
                 raise
             raise EngineFailure(
                 "The worker's disk failed",
-                f"{problem.strerror} ({problem.filename or self._config.work_dir}). Free space on the worker"
+                f"{problem.strerror} ({problem.filename or self.config.work_dir}). Free space on the worker"
                 " or correct DRAWBRIDGE_WORK_DIR, then retry the run.",
                 permanent=False,
             ) from problem
@@ -203,10 +212,10 @@ class TerraformEngine:
         """Fill the run's directory; return the session whose redactor knows the sensitive variables."""
         spec, place = session.spec, session.place
         commands = session.commands
-        providers.ensure_sandbox(self._config, session.binary.name, commands.environment, commands.stop)
-        key = templates.key_of(self._config, session.binary, spec)
+        providers.ensure_sandbox(self.config, session.binary.name, commands.environment, commands.stop)
+        key = templates.key_of(self.config, session.binary, spec)
         build = functools.partial(self._build_template, session)
-        template = templates.ensure(self._config, key, build, commands.stop)
+        template = templates.ensure(self.config, key, build, commands.stop)
         workdir.copy_initialised(template.path, place.path)
         interface = template.interface()
         _write_root(place.path, interface, spec)
@@ -233,7 +242,7 @@ class TerraformEngine:
 
     def _initialise(self, session: _Session) -> None:
         argv = _argv(session.binary, "init", input=False, no_color=_FLAG)
-        session.commands.run("init", argv, session.place, self._config.init_timeout_s, as_json=False)
+        session.commands.run("init", argv, session.place, self.config.init_timeout_s, as_json=False)
 
     def _run_plan(self, session: _Session) -> None:
         argv = _argv(
@@ -242,11 +251,11 @@ class TerraformEngine:
             json=_FLAG,
             input=False,
             no_color=_FLAG,
-            lock_timeout=f"{self._config.lock_timeout_s}s",
+            lock_timeout=f"{self.config.lock_timeout_s}s",
             out=PLAN_FILE,
             destroy=_FLAG if session.spec.destroy else python_terraform.IsNotFlagged,
         )
-        session.commands.run("plan", argv, session.place, self._config.plan_timeout_s, as_json=True)
+        session.commands.run("plan", argv, session.place, self.config.plan_timeout_s, as_json=True)
 
 
 def _argv(binary: Binary, command: str, *arguments: str, **options: Any) -> list[str]:

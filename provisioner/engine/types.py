@@ -51,13 +51,18 @@ OnLine = Callable[[LogLine], None]
 
 @dataclass(frozen=True)
 class PlanOutcome:
-    """A saved plan. `document` is raw `terraform show -json`: the caller redacts it before storing it."""
+    """A saved plan. `document` is raw `terraform show -json`: the caller redacts it before storing it.
+
+    `sensitive_values` are the texts that it marks sensitive; given to the apply's RunSpec they stay out of its
+    lines, also where a provider writes them into an error.
+    """
 
     plan_file: bytes = field(repr=False)
     document: Mapping[str, object] = field(repr=False)
     engine_version: str
     engine_name: str
     lock_file: bytes = field(repr=False)
+    sensitive_values: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """Run directories, locks, templates and the root module."""
 
 import json
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from provisioner.engine import module_interface, root_module, workdir
+from provisioner.engine import module_interface, root_module, templates, workdir
+from provisioner.engine.config import EngineConfig
 from provisioner.engine.module_interface import ModuleInterface
 from provisioner.engine.places import exclusive
 from provisioner.engine.types import EngineFailure, Stopped
@@ -74,6 +77,17 @@ class TestRootModule:
         root = json.loads(root_module.root_module(ModuleInterface({}, {}, (), uses_aws=False), []))
         assert "provider" not in root
         assert "required_providers" not in root["terraform"]
+
+
+class TestPrune:
+    def test_removes_templates_that_nobody_uses(self, tmp_path: Path) -> None:
+        config = EngineConfig(work_dir=tmp_path, sandbox_home=tmp_path)
+        for name, age_s in (("used", 10), ("unused", 1000)):
+            path = tmp_path / "templates" / name
+            path.mkdir(parents=True)
+            os.utime(path, (time.time() - age_s,) * 2)
+        templates.prune(config, 100)
+        assert [path.name for path in (tmp_path / "templates").iterdir()] == ["used"]
 
 
 class TestOccupied:

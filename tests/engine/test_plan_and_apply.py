@@ -129,6 +129,27 @@ class TestPlan:
             engine.plan(spec, on_line=Lines(), stop=threading.Event())
         assert not failed.value.permanent
 
+    def test_initialises_again_when_the_template_does_not_fit_any_more(
+        self, engine: TerraformEngine, make_spec: MakeSpec, config: EngineConfig
+    ) -> None:
+        engine.plan(make_spec(MODULE, {"name": "a"}), on_line=Lines(), stop=threading.Event())
+        [template] = (config.work_dir / "templates").iterdir()
+        shutil.rmtree(template / ".terraform" / "modules")
+        lines = Lines()
+        engine.plan(make_spec(MODULE, {"name": "a"}), on_line=lines, stop=threading.Event())
+        assert "init" in {line.phase for line in lines}
+        assert list((config.work_dir / "templates").iterdir()) == []
+
+    def test_may_be_retried_when_the_disk_fails(
+        self, config: EngineConfig, make_spec: MakeSpec, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        engine = TerraformEngine(dataclasses.replace(config, work_dir=tmp_path / "file" / "work"))
+        with pytest.raises(EngineFailure, match="disk failed") as failed:
+            engine.plan(make_spec(MODULE, {"name": "a"}), on_line=Lines(), stop=threading.Event())
+        assert not failed.value.permanent
+        assert "DRAWBRIDGE_WORK_DIR" in failed.value.detail
+
     def test_serves_eight_first_runs_at_once(
         self, config: EngineConfig, make_spec: MakeSpec, tmp_path: Path
     ) -> None:
@@ -215,6 +236,7 @@ class TestApply:
         with pytest.raises(EngineFailure) as failed:
             engine.apply(spec, plan.plan_file, plan.lock_file, on_line=Lines(), stop=threading.Event())
         assert failed.value.errored_state is not None
+        assert failed.value.permanent
         assert json.loads(failed.value.errored_state)["outputs"]["name"]["value"] == "orders"
         assert engine.rescued_state(spec.run_id) == failed.value.errored_state
         assert engine.remove_leftovers() == (spec.run_id,)

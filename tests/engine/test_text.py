@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.engine import diagnostics
 from provisioner.engine.lines import TAIL_BYTES, Line, LineSplitter
-from provisioner.engine.redact import Redactor, make_visible, texts_in
+from provisioner.engine.redact import Redactor, make_visible, sensitive_texts, texts_in
 from provisioner.engine.stream import LogBudget, Narrator
 from provisioner.engine.types import Diagnostic, LogLine
 from tests.engine.conftest import Lines
@@ -68,6 +68,31 @@ class TestRedactor:
     def test_finds_texts_in_nested_values(self) -> None:
         value = {"a": ["x", {"b": 4711}], "c": None, "d": True, "e": "y"}
         assert list(texts_in(value)) == ["x", "4711", "y"]
+
+
+class TestSensitiveTexts:
+    def test_are_those_that_the_plan_marks(self) -> None:
+        document = {
+            "resource_changes": [
+                {
+                    "change": {
+                        "before": None,
+                        "before_sensitive": False,
+                        "after": {
+                            "name": "shown",
+                            "password": "hidden-1",
+                            "list": ["shown", {"key": "hidden-2"}],
+                        },
+                        "after_sensitive": {"password": True, "list": [False, {"key": True}], "absent": True},
+                    }
+                }
+            ],
+            "output_changes": {"token": {"after": {"a": "hidden-3", "b": "no"}, "after_sensitive": True}},
+        }
+        assert sensitive_texts(document) == ("hidden-1", "hidden-2", "hidden-3")
+
+    def test_survive_documents_of_another_shape(self) -> None:
+        assert sensitive_texts({"resource_changes": {}, "output_changes": [1], "resource_drift": [1]}) == ()
 
 
 class TestMakeVisible:
