@@ -323,5 +323,7 @@ LOGGING = {
         "python_terraform": {"level": "CRITICAL", "propagate": False},
         "httpx": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        # A 404 is an answer (Terraform's first look at a state is one); defects are errors.
+        "django.request": {"level": "ERROR"},
     },
 }

@@ -1,0 +1,197 @@
+"""A real worker process behind a real Redis, its database PostgreSQL; killed where it hurts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+
+from catalog.models import CatalogItemVersion
+from provisioner import queue
+from provisioner.domain.run import RunStatus
+from provisioner.models import Run, StateLock
+from provisioner.services import lease, submit, sweep
+from tests.conftest import Organisation, has_terraform, reachable
+from tests.services.conftest import ask, now
+from tests.waiting import until
+
+BROKER = os.environ.get("DRAWBRIDGE_TEST_BROKER_URL", "")
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.redis,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("on_postgres"),
+    pytest.mark.skipif(
+        not BROKER.startswith("redis") or not reachable(BROKER), reason="needs a reachable Redis"
+    ),
+    pytest.mark.skipif(not has_terraform(), reason="needs terraform or tofu on PATH"),
+]
+
+
+class Worker:
+    """A `celery worker` process in a session of its own."""
+
+    def __init__(self, state_url: str, log: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "celery", "-A", "portal", "worker", "--concurrency", "1"),
+                *(
+                    "-Q",
+                    "plan,apply,control,default",
+                    "--loglevel",
+                    "INFO",
+                    "--without-gossip",
+                    "--without-mingle",
+                ),
+            ],
+            cwd=settings.BASE_DIR,
+            env=environment_of_a_process(state_url, **environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        until(lambda: b" ready." in log.read_bytes(), what=f"the worker is ready, see {log}")
+
+    def kill(self) -> None:
+        """End it and its pool at once, as the kernel does when memory runs out."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def start_worker(live_server: Any, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Return a function that starts a worker; every one is ended with the test."""
+    workers: list[Worker] = []
+    with current_app.connection_for_write() as broker:
+        for name in queue.QUEUES.values():
+            broker.default_channel.queue_purge(name)
+
+    def start(**environment: str) -> Worker:
+        workers.append(Worker(live_server.url, tmp_path / f"worker-{len(workers)}.log", **environment))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.process.terminate()
+            try:
+                worker.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def environment_of_a_process(state_url: str = "", **more: str) -> dict[str, str]:
+    """Return the environment of a process that works on the test's database."""
+    name = connection.settings_dict["NAME"]
+    host = connection.settings_dict["HOST"] or "127.0.0.1"
+    user = connection.settings_dict["USER"] or "postgres"
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "DATABASE_URL": f"postgres://{user}@{host}:5432/{name}",
+        "DRAWBRIDGE_BROKER_URL": BROKER,
+        "DRAWBRIDGE_INTERNAL_URL": state_url,
+        "DRAWBRIDGE_LOG_LEVEL": "INFO",
+        **more,
+    }
+
+
+ORDER = """
+from django.contrib.auth.models import User
+from tests.services.conftest import ask, now
+from provisioner.services import submit
+submit.submit(ask(), requester=User.objects.get(username="developer"), now=now())
+"""
+
+
+def order_elsewhere(**environment: str) -> None:
+    """Order as another process of the portal."""
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", ORDER],
+        cwd=settings.BASE_DIR,
+        env=environment_of_a_process(**environment),
+        check=True,
+        timeout=120,
+    )
+
+
+def order(org: Organisation) -> Run:
+    return submit.submit(ask(), requester=org.developer, now=now())
+
+
+def status(run: Run) -> str:
+    run.refresh_from_db()
+    return run.status
+
+
+def expire_lease(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=lease.database_now() - timedelta(seconds=1))
+
+
+class TestAWorker:
+    def test_takes_an_order_from_the_queue_to_applied(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        start_worker()
+        run = order(org)
+        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+        assert run.workspace.resources.filter(type="aws_db_instance").exists()
+
+    def test_finds_an_order_that_was_made_while_the_broker_was_down(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        order_elsewhere(DRAWBRIDGE_BROKER_URL="redis://127.0.0.1:1/0")
+        run = Run.objects.get()
+        assert status(run) == RunStatus.PLAN_QUEUED
+        start_worker()
+        Run.objects.filter(pk=run.pk).update(status_at=now() - timedelta(minutes=1))
+        assert sweep.sweep(now=now())["rung"] == 1
+        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+
+    def test_that_is_killed_while_it_plans_is_replaced_by_another(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        first = start_worker()
+        run = order(org)
+        until(lambda: status(run) == RunStatus.PLANNING, what="planning")
+        first.kill()
+        if status(run) == RunStatus.PLANNING:
+            expire_lease(run)
+            sweep.sweep(now=now())
+        start_worker()
+        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+        assert run.attempts >= 2
+
+    def test_that_is_killed_while_it_applies_ends_the_run_readably_and_a_retry_finishes_it(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
+        run = order(org)
+        until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
+        until(lambda: run.log_lines.filter(phase="apply", text__contains="Creat").exists(), what="creating")
+        first.kill()
+        # The killed worker's Terraform is told by the kernel; it saves its state and releases its lock.
+        until(lambda: run.workspace.states.exists(), what="Terraform saved its state")
+        until(lambda: not StateLock.objects.exists(), what="Terraform released its lock")
+        expire_lease(run)
+        assert sweep.sweep(now=now())["applying_lost"] == 1
+        assert status(run) == RunStatus.ERRORED
+        assert "worker was lost" in run.error_summary
+        assert run.workspace.resources.exists()
+
+        start_worker()
+        again = submit.retry(run.pk, requester=org.developer, now=now())
+        until(lambda: status(again) == RunStatus.APPLIED, what="the retry is applied")
+        assert again.plan.counts["create"] < run.plan.counts["create"]
