@@ -1,4 +1,4 @@
-"""What no schema holds about a resource type, read from types/*.json. See types/README.md for the keys."""
+"""What no schema holds about a resource type, read from types/*.json. The README lists the keys."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class TypeFacts:
         self.final_snapshot: dict[str, Any] | None = left.pop("final_snapshot", None)
         self.inherit: dict[str, Any] | None = left.pop("inherit", None)
         if left:
-            raise ValueError(f"{name}: unknown facts {sorted(left)}; types/README.md lists the keys")
+            raise ValueError(f"{name}: unknown facts {sorted(left)}; the README of the sandbox lists the keys")
 
 
 class Facts:

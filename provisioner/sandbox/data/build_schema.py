@@ -52,6 +52,7 @@ def select(schemas: dict[str, Any]) -> dict[str, Any]:
         "resource_schemas": {},
         "data_source_schemas": {},
     }
+    correct(chosen["provider"]["block"], corrections.get("provider", {}))
     for name in wanted_types():
         kind = "data_source_schemas" if name.startswith("data.") else "resource_schemas"
         bare = name.removeprefix("data.")
