@@ -96,12 +96,14 @@ class Commands:
         state = "" if not ended.reason else KILLED if ended.killed else ENDED
         said = diagnostics.summarise(errors)[1] or narrator.plain_errors[-diagnostics.MAX_DETAIL_CHARS :]
         detail = "\n\n".join(part for part in (state, said) if part)
-        more = {"diagnostics": errors, "graceful": not ended.killed}
         if ended.reason == "stop":
-            return Stopped(f"Stopped during {phase}", detail, permanent=False, **more)  # type: ignore[arg-type]
+            summary = f"Stopped during {phase}"
+            return Stopped(summary, detail, permanent=False, diagnostics=errors, graceful=not ended.killed)
         if ended.reason == "time limit":
             summary = f"The {phase} took longer than {limit_s:g} s"
-            return TimedOut(summary, detail, permanent=True, **more)  # type: ignore[arg-type]
+            return TimedOut(
+                summary, detail, permanent=phase != "init", diagnostics=errors, graceful=not ended.killed
+            )
         if not errors:
             how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"exited with {ended.code}"
             return EngineFailure(

@@ -123,7 +123,7 @@ class Narrator:
             return
         found = replace(
             found,
-            summary=make_visible(self._redactor(found.summary)),
+            summary=make_visible(" ".join(self._redactor(found.summary).split())),
             detail="\n".join(make_visible(row) for row in self._redactor(found.detail).split("\n")),
             address=make_visible(found.address),
             file=make_visible(found.file),

@@ -112,7 +112,12 @@ class TerraformEngine:
                 plan()
             plan_file = (session.place.path / PLAN_FILE).read_bytes()
             if not plan_file:
-                raise EngineFailure("The saved plan is empty", "Is the worker's disk full?", permanent=False)
+                raise EngineFailure(
+                    "The saved plan is empty",
+                    "Terraform reported success but wrote no plan, likely because the worker's disk is full."
+                    " Free space on the worker, then retry the run.",
+                    permanent=False,
+                )
             argv = _argv(session.binary, "show", PLAN_FILE, json=_FLAG, no_color=_FLAG)
             shown = session.commands.read("show", argv, session.place, self.config.plan_timeout_s)
             document = _document(shown)

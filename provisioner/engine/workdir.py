@@ -99,9 +99,7 @@ def remove_leftovers(work_dir: Path, stop: threading.Event) -> tuple[str, ...]:
 
 def copy_initialised(template: Path, path: Path) -> None:
     """Copy an initialised directory; links are kept, and downloaded providers are linked, not copied."""
-    shutil.copytree(
-        template / "module", path / "module", symlinks=True, copy_function=shutil.copyfile, dirs_exist_ok=True
-    )
+    _copy_tree(template / "module", path / "module")
     if (template / LOCK_FILE).exists():
         shutil.copyfile(template / LOCK_FILE, path / LOCK_FILE)
     data, copied = template / ".terraform", path / ".terraform"
@@ -109,10 +107,20 @@ def copy_initialised(template: Path, path: Path) -> None:
     for entry in data.iterdir() if data.is_dir() else []:
         if entry.name == "providers":
             _link_packages(entry, copied / entry.name)
-        elif entry.is_dir():
-            shutil.copytree(entry, copied / entry.name, symlinks=True)
         else:
-            shutil.copyfile(entry, copied / entry.name)
+            _copy_tree(entry, copied / entry.name)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a file, link or folder. Unlike shutil.copytree, raises the disk's own error."""
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        target.mkdir()
+        for entry in source.iterdir():
+            _copy_tree(entry, target / entry.name)
+    else:
+        shutil.copy(source, target)
 
 
 def _link_packages(providers: Path, copied: Path) -> None:

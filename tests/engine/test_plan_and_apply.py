@@ -1,6 +1,7 @@
 """Plan and apply with a real Terraform, as a binary and embedded."""
 
 import dataclasses
+import errno
 import json
 import shutil
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.engine import workdir
 from provisioner.engine.config import EngineConfig
 from provisioner.engine.terraform import TerraformEngine
 from provisioner.engine.types import EngineFailure, RunSpec
@@ -149,6 +151,18 @@ class TestPlan:
             engine.plan(make_spec(MODULE, {"name": "a"}), on_line=Lines(), stop=threading.Event())
         assert not failed.value.permanent
         assert "DRAWBRIDGE_WORK_DIR" in failed.value.detail
+
+    def test_may_be_retried_when_the_disk_is_full(
+        self, engine: TerraformEngine, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def copy(source: Path, target: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+        monkeypatch.setattr(workdir.shutil, "copy", copy)
+        with pytest.raises(EngineFailure, match="disk failed") as failed:
+            engine.plan(make_spec(MODULE, {"name": "a"}), on_line=Lines(), stop=threading.Event())
+        assert not failed.value.permanent
+        assert "No space left" in failed.value.detail
 
     def test_serves_eight_first_runs_at_once(
         self, config: EngineConfig, make_spec: MakeSpec, tmp_path: Path

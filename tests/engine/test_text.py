@@ -140,7 +140,7 @@ class TestNarrator:
                 "type": "diagnostic",
                 "diagnostic": {
                     "severity": "error",
-                    "summary": "no",
+                    "summary": "no\n",
                     "detail": "first pa55word\n\nsecond",
                     "address": "module.this.x.y",
                     "range": {"filename": "module/main.tf", "start": {"line": 3}},
