@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from catalog.models import CatalogItem, CatalogItemVersion, CostCenter, Environment, Service, Team
 
+# Generic for the type checker only: Django's own class takes no type argument when it runs.
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
 
 @admin.register(Team)
-class TeamAdmin(admin.ModelAdmin):
+class TeamAdmin(ModelAdmin):
     """Teams and their members."""
 
     list_display = ["slug", "name", "email"]
@@ -21,7 +27,7 @@ class TeamAdmin(admin.ModelAdmin):
 
 
 @admin.register(CostCenter)
-class CostCenterAdmin(admin.ModelAdmin):
+class CostCenterAdmin(ModelAdmin):
     """Cost centers."""
 
     list_display = ["slug", "name"]
@@ -29,14 +35,14 @@ class CostCenterAdmin(admin.ModelAdmin):
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(admin.ModelAdmin):
+class EnvironmentAdmin(ModelAdmin):
     """Environments in their order."""
 
     list_display = ["slug", "name", "position", "is_production"]
 
 
 @admin.register(Service)
-class ServiceAdmin(admin.ModelAdmin):
+class ServiceAdmin(ModelAdmin):
     """Services with their owners."""
 
     list_display = ["slug", "name", "owner_team", "cost_center", "criticality", "archived_at"]
@@ -46,7 +52,7 @@ class ServiceAdmin(admin.ModelAdmin):
     autocomplete_fields = ["owner_team", "cost_center"]
 
 
-class _ReadOnlyAdmin(admin.ModelAdmin):
+class _ReadOnlyAdmin(ModelAdmin):
     """Written by sync_catalog alone."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

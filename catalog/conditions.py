@@ -82,7 +82,7 @@ def _binary(operator: str, left: hcl.Expression, right: hcl.Expression, variable
         return _truth(right, variables)
     one, other = _value(left, variables), _value(right, variables)
     if operator in ("==", "!="):
-        return same_json(one, other) is (operator == "==")
+        return _equal(one, other) is (operator == "==")
     compute = _ARITHMETIC.get(operator)
     if compute is None:
         raise Undecided
@@ -100,6 +100,9 @@ def _called(name: str, arguments: tuple[hcl.Expression, ...], variables: Mapping
             return compile_pattern(pattern).search(text) is not None
         case "length", (subject,):
             value = _value(subject, variables)
+            # Terraform counts what people see as characters; only for ASCII is that what Python counts.
+            if isinstance(value, str) and not value.isascii():
+                raise Undecided
             if not isinstance(value, str | list | tuple | Mapping):
                 raise Undecided
             return len(value)
@@ -107,12 +110,23 @@ def _called(name: str, arguments: tuple[hcl.Expression, ...], variables: Mapping
             where_value, wanted = _value(where, variables), _value(what, variables)
             if not isinstance(where_value, list | tuple):
                 raise Undecided
-            return any(same_json(item, wanted) for item in where_value)
+            return any(_equal(item, wanted) for item in where_value)
         case ("floor" | "ceil" | "abs") as function, (subject,):
             return _ROUNDING[function](_number(_value(subject, variables)))
         case ("min" | "max") as function, (_, *_):
             numbers = [_number(_value(argument, variables)) for argument in arguments]
             return min(numbers) if function == "min" else max(numbers)
+    raise Undecided
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Compare two values of one simple type; Terraform's conversions between types are left to Terraform."""
+    if one is None or other is None:
+        return one is other
+    if isinstance(one, bool) is isinstance(other, bool):
+        for kind in (str, int | float):
+            if isinstance(one, kind) and isinstance(other, kind):
+                return same_json(one, other)
     raise Undecided
 
 

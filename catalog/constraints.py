@@ -71,7 +71,9 @@ def recognise(condition: str, variable: str, message: str = "") -> tuple[Constra
 def violation(constraint: Constraint, value: Any) -> tuple[str, str] | None:
     """Return (code, message) when the value breaks the constraint; None when it does not.
 
-    The value has passed the check of its type. Null is never judged here: only Terraform knows what it means.
+    The value has passed the check of its type. Text is measured in code points, as JSON Schema does; Terraform counts
+    graphemes, which differs for combined characters only. Null is never judged here: only Terraform knows what it
+    means.
     """
     if value is None:
         return None

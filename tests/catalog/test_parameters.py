@@ -234,7 +234,7 @@ class TestAnyInput:
 
 
 class TestHolds:
-    VALUES = {"a": 1, "b": 2.5, "t": "text", "l": ["x"], "n": None, "y": True, "o": {"k": 3}}
+    VALUES = {"a": 1, "b": 2.5, "t": "text", "l": ["x"], "n": None, "y": True, "o": {"k": 3}, "u": "é"}
 
     @pytest.mark.parametrize(
         ("condition", "expected"),
@@ -262,6 +262,11 @@ class TestHolds:
             ("var.a", None),
             ("var.a[0] == 1", None),
             ("var.o.z == 1", None),
+            ('var.a == "1"', None),
+            ("var.y == 1", None),
+            ("var.l == []", None),
+            ('contains(["1"], var.a)', None),
+            ("length(var.u) > 1", None),
         ],
     )
     def test_judges_only_what_is_certain(self, condition, expected):
