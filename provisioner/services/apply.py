@@ -38,7 +38,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
     plan_file = crypto.open_sealed(run.plan.plan_file, identity=selectors.plan_identity(run.pk, "file"))
     failure: EngineError | None = None
     try:
-        with lease.held(claim), RunLog(claim) as runlog:
+        with lease.held(claim), RunLog(claim, clock) as runlog:
             try:
                 engine.apply(
                     spec_of(run, claim),

@@ -65,7 +65,7 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
     run = _load(run_id)
     try:
         newest = selectors.newest_state(run.workspace_id)
-        with lease.held(claim), RunLog(claim) as runlog:
+        with lease.held(claim), RunLog(claim, clock) as runlog:
             result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
         judgement = judge(run, result)
     except EngineError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -22,8 +23,8 @@ _TAIL_LINES = 200
 class RunLog:
     """Collects lines and writes them under the claim's fencing token; use as a context manager."""
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+    def __init__(self, claim: Claim, clock: Callable[[], datetime]) -> None:
+        self._claim, self._clock = claim, clock
         self._pending: list[LogLine] = []
         self._tail: deque[LogLine] = deque(maxlen=_TAIL_LINES)
         self._left_out = 0
@@ -77,7 +78,7 @@ class RunLog:
             if self._sequence is None:
                 newest = RunLogLine.objects.filter(run_id=self._claim.run_id).aggregate(n=Max("sequence"))
                 self._sequence = newest["n"] or 0
-            now = datetime.now(UTC)
+            now = self._clock()
             rows = [
                 RunLogLine(
                     run_id=self._claim.run_id,
