@@ -129,12 +129,13 @@ class ParameterForm(forms.Form):
     def _decided(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
         shown_for = str(cleaned.get(SHOWN_FOR) or "")
         environment, _, size = shown_for.partition(":")
-        baseline = prefilled(self.manifest, self.spec, environment or self.environment, size or None)
+        environment = environment or self.environment
+        baseline = prefilled(self.manifest, self.spec, environment, size or None)
         found: dict[str, Any] = {}
         sizes = self.manifest.sizes
         if sizes is not None and cleaned.get(sizes.parameter):
             chosen = cleaned[sizes.parameter]
-            if chosen != sizes.default.get(self.environment):
+            if chosen != sizes.default.get(environment):
                 found[sizes.parameter] = chosen
         for name, value in cleaned.items():
             if name not in self.spec:

@@ -133,6 +133,15 @@ class TestGiven:
         assert form.is_valid()
         assert form.given() == CONTACT | {"size": "medium", "retention_days": 30}
 
+    @pytest.mark.parametrize(("size", "decided"), [("small", {}), ("medium", {"size": "medium"})])
+    def test_lets_another_environment_change_what_was_filled_in(self, bucket, size, decided):
+        data = browser_data(build_form(bucket, "development")) | CONTACT | {"size": size}
+        form = build_form(bucket, "production", data=data)
+        assert form.is_valid(), form.errors
+        assert form.given() == CONTACT | decided
+        assert form.filled.shown["size"] == decided.get("size", "large")
+        assert form.filled.shown["versioned"] is True
+
     def test_can_be_fed_back(self, bucket):
         first = sent(bucket, CONTACT | {"size": "medium", "readers": "x", "versioned": "on"})
         assert first.is_valid()
