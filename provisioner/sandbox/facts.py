@@ -46,7 +46,9 @@ class TypeFacts:
         self.final_snapshot: dict[str, Any] | None = left.pop("final_snapshot", None)
         self.inherit: dict[str, Any] | None = left.pop("inherit", None)
         if left:
-            raise ValueError(f"{name}: unknown facts {sorted(left)}; the README of the sandbox lists the keys")
+            raise ValueError(
+                f"{name}: unknown facts {sorted(left)}; the README of the sandbox lists the keys"
+            )
 
 
 class Facts:

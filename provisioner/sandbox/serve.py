@@ -15,6 +15,8 @@ from provisioner.sandbox import certificate, files
 
 _COOKIE = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2")
 _DIRECTORY_PREFIX = "drawbridge-sandbox-"
+_SOCKET = "plugin"
+_PATH_BYTES = 100  # what the address of a Unix socket has room for, on every system
 _PARENT_CHECK_S = 0.5
 
 
@@ -50,7 +52,7 @@ class Process:
         self._home = home
         self._parent = os.getppid()
         self._directory = _make_directory()
-        self._path = os.path.join(self._directory, "plugin")
+        self._path = os.path.join(self._directory, _SOCKET)
 
     def run(self, client_certificate: str) -> NoReturn:
         """Listen, announce, serve each connection in a thread."""
@@ -107,14 +109,17 @@ def _server_tls(pair: str, client_certificate: str) -> Any:
 
 def _make_directory() -> str:
     """Make a directory for the socket that only this user may enter, named after this process."""
-    parent = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 (a fresh directory of mode 0700 in it)
-    path = os.path.join(parent, f"{_DIRECTORY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
+    name = f"{_DIRECTORY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+    parent = os.environ.get("TMPDIR", "")
+    if not parent or len(os.path.join(parent, name, _SOCKET)) > _PATH_BYTES:
+        parent = "/tmp"  # noqa: S108 (a fresh directory of mode 0700 in it)
+    path = os.path.join(parent, name)
     os.mkdir(path, 0o700)
     return path
 
 
 def _remove_directory(path: str) -> None:
-    for remove, name in ((os.unlink, os.path.join(path, "plugin")), (os.rmdir, path)):
+    for remove, name in ((os.unlink, os.path.join(path, _SOCKET)), (os.rmdir, path)):
         with contextlib.suppress(OSError):
             remove(name)
 

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,17 +70,18 @@ class WorkingDirectory:
         self.path = path
         self.sandbox = sandbox
         self.terraform = terraform
+        self.temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))  # short, for the socket's address
+        weakref.finalize(self, shutil.rmtree, self.temporary, ignore_errors=True)
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(path),
-            "TMPDIR": str(path.parent / "t"),
+            "TMPDIR": str(self.temporary),
             "TF_CLI_CONFIG_FILE": str(path.parent / "terraformrc"),
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
             "DRAWBRIDGE_SANDBOX_HOME": str(sandbox.home),
         }
         path.mkdir()
-        (path.parent / "t").mkdir()
         mirror = f'provider_installation {{\n  filesystem_mirror {{ path = "{sandbox.home}/mirror" }}\n}}\n'
         (path.parent / "terraformrc").write_text(mirror)
 
@@ -113,18 +117,32 @@ class WorkingDirectory:
         """Apply without asking."""
         return self.run("apply", "-auto-approve", "-input=false", *arguments, code=code)
 
-    def plan(self, *arguments: str) -> dict[str, list[str]]:
-        """Plan; return the actions by address, without the no-ops."""
-        self.run("plan", "-input=false", "-out=plan", *arguments)
-        document = json.loads(self.run("show", "-json", "plan"))
-        actions = {change["address"]: change["change"]["actions"] for change in document["resource_changes"]}
-        return {address: verbs for address, verbs in actions.items() if verbs not in (["no-op"], ["read"])}
+    def plan(self, *arguments: str) -> dict[str, str]:
+        """Plan into the file "plan"; return what happens to each address, without the no-ops."""
+        return self._planned("planned_change", *arguments)
+
+    def drift(self, *arguments: str) -> dict[str, str]:
+        """Plan; return what happened to each address outside of Terraform."""
+        return self._planned("resource_drift", *arguments)
+
+    def _planned(self, message_type: str, *arguments: str) -> dict[str, str]:
+        printed = self.run("plan", "-json", "-input=false", "-out=plan", *arguments)
+        changes = [
+            message["change"]
+            for line in printed.splitlines()
+            if (message := json.loads(line))["type"] == message_type
+        ]
+        return {
+            change["resource"]["addr"]: change["action"] for change in changes if change["action"] != "read"
+        }
 
     def attributes(self, address: str) -> dict[str, Any]:
         """Return a resource's attributes in the state."""
-        state = json.loads(self.run("show", "-json"))
-        resources = state["values"]["root_module"]["resources"]
-        return next(item["values"] for item in resources if item["address"] == address)
+        type_name, name = address.split(".")
+        state = json.loads((self.path / "terraform.tfstate").read_text())
+        found = next(item for item in state["resources"] if (item["type"], item["name"]) == (type_name, name))
+        attributes: dict[str, Any] = found["instances"][0]["attributes"]
+        return attributes
 
     def forget(self, address: str) -> None:
         """Take a resource out of the state; the object stays."""
@@ -154,4 +172,4 @@ class WorkingDirectory:
 
     def sockets(self) -> list[Path]:
         """List the socket directories that were left behind."""
-        return list((self.path.parent / "t").glob("drawbridge-sandbox-*"))
+        return list(self.temporary.glob("drawbridge-sandbox-*"))

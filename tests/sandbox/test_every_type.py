@@ -51,15 +51,15 @@ class TestEveryType:
             "aws_iam_policy.this",
             "aws_iam_role_policy.this",
         }
-        assert all(verbs == ["update"] for verbs in resized.values())
+        assert all(verbs == "update" for verbs in resized.values())
         directory.apply("plan")
         assert "No changes" in directory.run("plan", "-detailed-exitcode", "-var=instance_class=db.m7g.large")
 
         renamed = directory.plan("-var=instance_class=db.m7g.large", "-var=name=bills")
-        assert renamed["aws_db_instance.this"] == ["update"]
-        assert renamed["aws_db_proxy.this"] == ["update"]
-        assert renamed["aws_db_subnet_group.this"] == ["delete", "create"]
-        assert renamed["aws_db_parameter_group.this"] == ["create", "delete"]
+        assert renamed["aws_db_instance.this"] == "update"
+        assert renamed["aws_db_proxy.this"] == "update"
+        assert renamed["aws_db_subnet_group.this"] == "replace"
+        assert renamed["aws_db_parameter_group.this"] == "replace"
 
         assert "Destroy complete" in directory.run("destroy", "-auto-approve")
         assert directory.sandbox.rows("objects") == []

@@ -32,7 +32,7 @@ class TestAFault:
         printed = directory.apply(code=1)
         assert "creating RDS DB Instance (first): InsufficientDBInstanceCapacity: none left" in printed
         assert [row["type"] for row in directory.sandbox.rows("objects")] == ["aws_sns_topic"]
-        assert directory.plan() == {"aws_db_instance.second": ["create"]}
+        assert directory.plan() == {"aws_db_instance.second": "create"}
         directory.apply("plan")
 
     def test_after_a_create_leaves_a_tainted_object(self, directory: WorkingDirectory) -> None:
@@ -40,7 +40,7 @@ class TestAFault:
         directory.init()
         fail(directory.sandbox, "--kind", "error-after")
         assert "waiting for RDS DB Instance" in directory.apply(code=1)
-        assert directory.plan() == {"aws_db_instance.second": ["delete", "create"]}
+        assert directory.plan() == {"aws_db_instance.second": "replace"}
 
     @pytest.mark.parametrize(("kind", "says"), [("crash", "plugin"), ("error", "AccessDenied: no")])
     def test_of_a_read_ends_the_plan(self, directory: WorkingDirectory, kind: str, says: str) -> None:

