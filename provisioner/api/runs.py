@@ -5,7 +5,7 @@ import uuid
 from typing import Any, ClassVar
 
 import django_filters
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models import QuerySet
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -166,7 +166,8 @@ def wait_until(run_id: uuid.UUID, statuses: frozenset[str], *, timeout_s: float)
     while True:
         if Run.objects.filter(pk=run_id, status__in=sorted(statuses)).exists():
             return True
-        close_old_connections()
+        if not connection.in_atomic_block:  # a caller in a transaction keeps its connection
+            close_old_connections()
         waited = time.monotonic() - began
         if waited >= timeout_s:
             return False

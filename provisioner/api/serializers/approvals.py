@@ -24,6 +24,7 @@ class WaitingStepSerializer(StepSerializer):
     """A step that waits, with cost and risk of its plan beside it."""
 
     target = TargetField()
+    decision = None  # type: ignore[assignment]  # there is none yet
     run = RunSerializer(read_only=True)
     criticality = serializers.CharField(source="run.workspace.service.criticality", read_only=True)
     counts = serializers.DictField(
