@@ -134,6 +134,8 @@ def settle(
     """Replace every unknown by what the cloud answers, templates in the order they need one another."""
     out = dict(value)
     seen = out if top is None else top
+    if top is None and values.is_unknown(out.get("tags_all")):
+        out["tags_all"] = session.tags_all(out.get("tags"))
     kinds = {name: part["type"] for name, part in schema.attributes(block).items()}
     open_names = {name for name in kinds if values.is_unknown(out.get(name))}
     waiting = {name: facts.computed[path + name] for name in open_names if path + name in facts.computed}

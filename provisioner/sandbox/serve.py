@@ -4,6 +4,7 @@ The handshake is printed before the slow imports, so that Terraform connects whi
 """
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -36,6 +37,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+    gc.disable()  # the process lives for seconds and what it makes is small
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Terraform gets it too, and sends Stop
     process = Process(home)
     signal.signal(signal.SIGTERM, lambda *_: process.end())

@@ -76,16 +76,18 @@ class Connection:
             self._reply(stream, None, _UNIMPLEMENTED)
         except OSError:
             pass  # the client is gone: nobody waits for this answer
-        except Exception:
+        except Exception as error:
             import traceback  # slow to import and hardly ever needed
 
             traceback.print_exc(file=sys.stderr)
-            self._reply(stream, None, _INTERNAL)
+            self._reply(stream, None, _INTERNAL, f"sandbox provider: {type(error).__name__}: {error}")
 
-    def _reply(self, stream: int, body: bytes | None, status: str) -> None:
+    def _reply(self, stream: int, body: bytes | None, status: str, message: str = "") -> None:
         with self._sending:
             if body is None:
-                self._http.send_headers(stream, [*_HEADERS, ("grpc-status", status)], end_stream=True)
+                shown = message.encode("ascii", "replace").decode().replace("%", "%25").replace("\n", "%0A")
+                about = [("grpc-status", status), ("grpc-message", shown)]
+                self._http.send_headers(stream, [*_HEADERS, *about], end_stream=True)
                 self._flush()
                 return
             self._http.send_headers(stream, _HEADERS)

@@ -32,6 +32,11 @@ resource "aws_sqs_queue" "this" {
   tags                      = { Name = "orders" }
 }
 """
+TOPIC = """
+resource "aws_sns_topic" "t" {
+  name = "t"
+}
+"""
 ROLE = """
 resource "aws_iam_role" "r" {
   name               = "r"
@@ -89,6 +94,15 @@ class TestAnUpdate:
         tags = {"Name": "orders", "drawbridge-workspace": "ws-new"}
         assert directory.attributes("aws_sqs_queue.this")["tags_all"] == tags
         assert directory.sandbox.rows("log")[-1]["workspace"] == "ws-new"
+
+    def test_merges_tags_that_are_known_only_after_apply(self, directory: WorkingDirectory) -> None:
+        directory.write(QUEUE.replace('"orders" }', "aws_sns_topic.t.arn }") + TOPIC)
+        directory.init()
+        directory.apply()
+        arn = directory.attributes("aws_sns_topic.t")["arn"]
+        tags = {"Name": arn, "drawbridge-workspace": "ws-test"}
+        assert directory.attributes("aws_sqs_queue.this")["tags_all"] == tags
+        assert directory.plan() == {}
 
 
 class TestDestroying:

