@@ -43,7 +43,7 @@ def here(context: Mapping[str, Any], names: str) -> SafeString:
 @register.simple_tag
 def target_is_sandbox() -> bool:
     """Tell whether the target is the sandbox, for the one page that Django renders without a context."""
-    return settings.DRAWBRIDGE_TARGET == "sandbox"
+    return bool(settings.DRAWBRIDGE_TARGET == "sandbox")
 
 
 @register.simple_tag
@@ -80,7 +80,7 @@ def control(field: BoundField) -> SafeString:
     elif isinstance(widget, forms.Select):
         kind = "form-select"
     described = f"{field.auto_id}-help {field.auto_id}-notes"
-    attrs = {
+    attrs: dict[str, str | bool] = {
         "class": f"{kind} is-invalid" if field.errors else kind,
         "aria-describedby": described if field.help_text else f"{field.auto_id}-notes",
     }
@@ -126,9 +126,13 @@ def usd_delta(amount: Decimal | str | None) -> str:
 
 @register.filter
 def unit_price(amount: Decimal | str | None) -> str:
-    """Write a unit price with as many digits as the price list gives."""
+    """Write a unit price with as many digits as the price list gives, at least cents."""
     value = _decimal(amount)
-    return "" if value is None else f"${value.normalize():f}"
+    if value is None:
+        return ""
+    short = value.normalize()
+    places = -int(short.as_tuple().exponent)
+    return f"${short:f}" if places > 2 else f"${short:.2f}"
 
 
 @register.filter
@@ -158,6 +162,12 @@ def ago(at: datetime | None) -> str | SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', utc.isoformat(), utc.strftime("%d %b %Y %H:%M UTC"), text
     )
+
+
+@register.filter
+def address(full: str) -> str:
+    """Write a resource's address without the one module that every workspace consists of."""
+    return full.removeprefix("module.this.")
 
 
 @register.filter

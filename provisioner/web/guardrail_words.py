@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.manifest import Guardrail, Manifest
 from provisioner.domain.guardrails import RuleKind
-from provisioner.web.words import readable
+from provisioner.web.words import RULE_LEVELS, UNKNOWN, Word, readable
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Rule:
 
     guardrail: Guardrail
     label: str
+    level: Word
     lines: tuple[tuple[str, str], ...]  # environment name, words
 
 
@@ -25,6 +26,7 @@ def in_words(manifest: Manifest, environment_names: Mapping[str, str]) -> list[R
         Rule(
             guardrail,
             str(manifest.parameters.get(guardrail.parameter, {}).get("label") or guardrail.parameter),
+            RULE_LEVELS.get(guardrail.level, UNKNOWN),
             tuple(
                 (name, _words(guardrail.kind, guardrail.environments[slug], manifest, guardrail.parameter))
                 for slug, name in environment_names.items()
@@ -36,6 +38,8 @@ def in_words(manifest: Manifest, environment_names: Mapping[str, str]) -> list[R
 
 
 def _words(kind: str, value: object, manifest: Manifest, parameter: str) -> str:
+    if kind == RuleKind.REQUIRED_VALUE and isinstance(value, bool):
+        return "must be on" if value else "must be off"
     unit = manifest.parameters.get(parameter, {}).get("unit", "")
     text = f"{readable(value)} {unit}".strip()
     match kind:

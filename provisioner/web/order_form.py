@@ -108,6 +108,7 @@ class Parameters:
 
 def lay_out(form: ParameterForm, findings: Iterable[Finding]) -> Parameters:
     """Put each finding at its field; the size stands apart from the groups."""
+    _keep_what_was_sent(form)
     at: dict[str, list[Finding]] = {}
     for finding in findings:
         at.setdefault(finding.where, []).append(finding)
@@ -121,6 +122,18 @@ def lay_out(form: ParameterForm, findings: Iterable[Finding]) -> Parameters:
     if size_name is not None and size_name in form.fields:
         size = FieldRow(form[size_name], tuple(at.get(size_name, ())))
     return Parameters(form, size, tuple(group for group in groups if group.rows or group.advanced))
+
+
+def _keep_what_was_sent(form: ParameterForm) -> None:
+    """Let each select show the value that was sent even where it is not offered, beside the refusal of it."""
+    if not form.is_bound:
+        return
+    for bound in form:
+        widget, value = bound.field.widget, bound.value()
+        if not isinstance(widget, forms.Select) or not isinstance(value, str) or not value:
+            continue
+        if value not in {str(choice) for choice, _ in widget.choices}:
+            widget.choices = [*widget.choices, (value, value)]
 
 
 def elsewhere(form: ParameterForm, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -56,6 +56,13 @@ LEVELS: Mapping[str, Word] = {
     Level.ADVISORY: Word("advice", "busy", "info-circle"),
 }
 
+# The same levels where a rule is described instead of broken.
+RULE_LEVELS: Mapping[str, Word] = {
+    Level.HARD_MANDATORY: Word("refuses", "bad", "shield-lock"),
+    Level.SOFT_MANDATORY: Word("asks for an override", "warn", "unlock"),
+    Level.ADVISORY: Word("advises", "busy", "info-circle"),
+}
+
 KINDS: Mapping[str, str] = {
     RunKind.PROVISION: "Provision",
     RunKind.UPDATE: "Update",
