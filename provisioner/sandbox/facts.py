@@ -30,6 +30,7 @@ class TypeFacts:
         self.is_global: bool = left.pop("global", False)
         self.slow: bool = left.pop("slow", False)
         self.force_new: list[str] = left.pop("force_new", [])
+        self.force_new_on_switch: list[list[str]] = left.pop("force_new_on_switch", [])
         self.defaults: dict[str, Any] = left.pop("defaults", {})
         self.computed: dict[str, Any] = left.pop("computed", {})
         self.unknown_on_change: dict[str, list[str]] = left.pop("unknown_on_change", {})

@@ -116,6 +116,8 @@ def _delete(
     found = session.cloud.get(key)
     if found is None:
         return None, None
+    if prior.get("skip_destroy"):  # the object stays; only Terraform forgets it
+        return None, None
     references.check_deletable(session, facts, found)
     _take_final_snapshot(session, facts, prior)
     session.cloud.delete(key, session.event_tags(found))

@@ -116,6 +116,10 @@ def _forget_what_follows(
 def _replaced(block: Block, facts: TypeFacts, prior: Attributes, planned: Attributes) -> list[Path]:
     """Return the paths that changed and cannot be changed in place."""
     paths: list[Path] = []
+    for names in facts.force_new_on_switch:
+        before, after = ([name for name in names if side.get(name) is not None] for side in (prior, planned))
+        if before != after:
+            paths += [[name] for name in names if name in before or name in after]
     implied = ["region"] if "region" in schema.attributes(block) else []
     for dotted in [*facts.force_new, *implied]:
         first, _, rest = dotted.partition(".")
@@ -125,12 +129,12 @@ def _replaced(block: Block, facts: TypeFacts, prior: Attributes, planned: Attrib
             paths.append([first])
             continue
         inner = schema.nested_blocks(block)[first]["block"]
-        before, after = prior.get(first) or [], planned.get(first) or []
-        if len(before) != len(after):
+        old_items, new_items = prior.get(first) or [], planned.get(first) or []
+        if len(old_items) != len(new_items):
             paths.append([first])
         paths += [
             [first, position, rest]
-            for position, (old, new) in enumerate(zip(before, after, strict=False))
+            for position, (old, new) in enumerate(zip(old_items, new_items, strict=False))
             if not schema.same(inner, rest, old, new)
         ]
     return paths

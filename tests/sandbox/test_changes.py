@@ -37,6 +37,14 @@ resource "aws_sns_topic" "t" {
   name = "t"
 }
 """
+RULE = """
+resource "aws_security_group" "g" {
+  name = "g"
+}
+resource "aws_vpc_security_group_ingress_rule" "r" {
+  security_group_id = aws_security_group.g.id
+  ip_protocol       = "-1"
+"""
 ROLE = """
 resource "aws_iam_role" "r" {
   name               = "r"
@@ -95,6 +103,15 @@ class TestAnUpdate:
         assert directory.attributes("aws_sqs_queue.this")["tags_all"] == tags
         assert directory.sandbox.rows("log")[-1]["workspace"] == "ws-new"
 
+    def test_of_a_rule_replaces_it_only_for_another_kind_of_source(self, directory: WorkingDirectory) -> None:
+        directory.write(RULE + 'cidr_ipv4 = "10.0.0.0/16"\n}')
+        directory.init()
+        directory.apply()
+        directory.write(RULE + 'cidr_ipv4 = "10.1.0.0/16"\n}')
+        assert directory.plan() == {"aws_vpc_security_group_ingress_rule.r": "update"}
+        directory.write(RULE + 'cidr_ipv6 = "fd00::/8"\n}')
+        assert directory.plan() == {"aws_vpc_security_group_ingress_rule.r": "replace"}
+
     def test_merges_tags_that_are_known_only_after_apply(self, directory: WorkingDirectory) -> None:
         directory.write(QUEUE.replace('"orders" }', "aws_sns_topic.t.arn }") + TOPIC)
         directory.init()
@@ -131,6 +148,13 @@ class TestDestroying:
         directory.forget("aws_iam_role_policy.p")
         directory.write(ROLE)
         assert "DeleteConflict" in directory.run("destroy", "-auto-approve", code=1)
+
+    def test_leaves_what_is_to_stay(self, directory: WorkingDirectory) -> None:
+        directory.write('resource "aws_cloudwatch_log_group" "g" {\n  name = "g"\n  skip_destroy = true\n}\n')
+        directory.init()
+        directory.apply()
+        directory.run("destroy", "-auto-approve")
+        assert [row["id"] for row in directory.sandbox.rows("objects")] == ["g"]
 
 
 class TestDrift:

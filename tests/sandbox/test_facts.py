@@ -1,6 +1,8 @@
 """The facts under types/ against the schema: no slip of the pen stays unseen."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from provisioner.sandbox import schema, sources, templates
 from provisioner.sandbox.facts import Facts, TypeFacts
 from provisioner.sandbox.schema import Schemas
 
+DATA = Path(schema.PATH).parent
 SCHEMAS = Schemas()
 FACTS = Facts()
 PLACES = {"account", "region", "uuid", "now"}
@@ -26,7 +29,12 @@ def paths(facts: TypeFacts) -> Iterator[str]:
     """Yield every path that a type's facts name."""
     yield from [*facts.force_new, *facts.defaults, *facts.computed, *facts.checks, *facts.json, *facts.unique]
     yield from [*facts.kept_from_state, *facts.import_as, *facts.unknown_on_change]
-    for names in [*facts.conflicts, *facts.one_of, *facts.unknown_on_change.values()]:
+    for names in [
+        *facts.force_new_on_switch,
+        *facts.conflicts,
+        *facts.one_of,
+        *facts.unknown_on_change.values(),
+    ]:
         yield from names
     yield from (reference.attribute for reference in facts.references)
     yield from (rule["attribute"] for rule in facts.refuse_delete)
@@ -68,6 +76,19 @@ class TestTheFactsOfAType:
 
 
 class TestEveryServedType:
+    def test_is_named_in_the_list_the_schema_is_cut_by(self) -> None:
+        lines = (DATA / "types.txt").read_text().splitlines()
+        served = [*SCHEMAS.resources, *(f"data.{name}" for name in SCHEMAS.data_sources)]
+        assert sorted(served) == sorted(line for line in lines if not line.startswith("#"))
+
+    def test_is_in_the_list_of_taggable_types_when_it_takes_tags(self) -> None:
+        taggable = set(json.loads((DATA.parent.parent / "taggable.json").read_text()))
+        served = {name for name in SCHEMAS.resources if schema.is_taggable(SCHEMAS.resource(name))}
+        assert served == taggable & set(SCHEMAS.resources)
+
+    def test_marks_its_secrets(self) -> None:
+        assert schema.secret_attributes(SCHEMAS.resource("aws_db_instance")) == {"password", "password_wo"}
+
     def test_has_facts(self) -> None:
         assert sorted(SCHEMAS.resources) == FACTS.names()
 
