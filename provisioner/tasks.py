@@ -6,12 +6,16 @@ import uuid
 from datetime import UTC, datetime
 from functools import cache
 
+import structlog
 from celery import shared_task
+from celery.signals import worker_ready
 
 from provisioner import queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
 from provisioner.services import apply, plan, sweep
+
+log = structlog.get_logger(__name__)
 
 
 def _worker() -> str:
@@ -25,6 +29,13 @@ def _now() -> datetime:
 @cache
 def _engine() -> Engine:
     return configured_engine()
+
+
+@worker_ready.connect
+def clean_up(**_: object) -> None:
+    """Remove what dead workers left in this host's work directory."""
+    for run_id in configured_engine().remove_leftovers():
+        log.warning("engine.rescued_state_on_disk", run_id=run_id)
 
 
 @shared_task(name=queue.PLAN)

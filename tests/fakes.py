@@ -66,6 +66,7 @@ class FakeEngine:
     during_apply: Callable[[RunSpec, threading.Event], None] | None = None
     planned: list[RunSpec] = field(default_factory=list)
     applied: list[bytes] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
         self.planned.append(spec)
@@ -81,6 +82,9 @@ class FakeEngine:
             engine_name="terraform",
             lock_file=b"# lock",
         )
+
+    def forget_rescued_state(self, run_id: str) -> None:
+        self.forgotten.append(run_id)
 
     def apply(
         self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event

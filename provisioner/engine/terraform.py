@@ -36,7 +36,7 @@ from provisioner.engine.module_interface import ModuleInterface
 from provisioner.engine.places import write_private
 from provisioner.engine.redact import Redactor, sensitive_texts, texts_in
 from provisioner.engine.stream import LogBudget
-from provisioner.engine.types import ApplyOutcome, Engine, EngineFailure, OnLine, PlanOutcome, RunSpec
+from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, PlanOutcome, RunSpec
 from provisioner.engine.workdir import WorkDir
 
 PLAN_FILE = "plan.bin"
@@ -56,7 +56,7 @@ _DISK_ERRORS = frozenset(
 _FLAG = python_terraform.IsFlagged
 
 
-def configured_engine() -> Engine:
+def configured_engine() -> "TerraformEngine":
     """Return the engine that the Django settings describe."""
     mirror = getattr(settings, "DRAWBRIDGE_PROVIDER_MIRROR", "")
     return TerraformEngine(

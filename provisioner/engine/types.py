@@ -117,7 +117,12 @@ class TimedOut(EngineFailure):
 
 
 class Engine(Protocol):
-    """Plans and applies. Both raise EngineError, `Stopped` when `stop` was set."""
+    """Plans and applies. Both raise EngineError, `Stopped` when `stop` was set.
+
+    A state that an apply could not save stays on disk until `forget_rescued_state`, whatever becomes of the caller.
+    """
+
+    def forget_rescued_state(self, run_id: str) -> None: ...
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome: ...
 

@@ -97,7 +97,8 @@ class RunTransition(models.Model):
 class RunPlan(models.Model):
     """The saved plan of a run: applied byte for byte, and only while everything it binds to is the same.
 
-    `plan_file` and `document` are sealed (services/vault.py); `document` is the redacted plan JSON, gzipped.
+    `plan_file`, `document` and `sensitive_values` are sealed (crypto.py). `document` is the redacted plan JSON,
+    gzipped; `sensitive_values` is a JSON list of the texts that must not reach the log while applying.
     """
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="plan")
@@ -111,6 +112,7 @@ class RunPlan(models.Model):
     lock_file = models.TextField(blank=True)
     plan_file = models.BinaryField()
     document = models.BinaryField()
+    sensitive_values = models.BinaryField()
     counts = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import structlog
@@ -36,12 +37,19 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
     if claim is None:
         return None
     plan_file = crypto.open_sealed(run.plan.plan_file, identity=selectors.plan_identity(run.pk, "file"))
+    sensitive_values = tuple(
+        json.loads(
+            crypto.open_sealed(
+                run.plan.sensitive_values, identity=selectors.plan_identity(run.pk, "sensitive-values")
+            )
+        )
+    )
     failure: EngineError | None = None
     try:
         with lease.held(claim), RunLog(claim, clock) as runlog:
             try:
                 engine.apply(
-                    spec_of(run, claim),
+                    spec_of(run, claim, sensitive_values=sensitive_values),
                     plan_file,
                     run.plan.lock_file.encode(),
                     on_line=runlog.write,
@@ -49,7 +57,8 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
                 )
             except EngineError as error:
                 failure = error
-                state_backend.rescue(run, claim, getattr(error, "errored_state", None), now=clock())
+                if state_backend.rescue(run, claim, getattr(error, "errored_state", None), now=clock()):
+                    engine.forget_rescued_state(str(run.pk))
         if not claim.lost:
             record.inventory(run.workspace_id)
     except lease.LeaseLost:

@@ -183,6 +183,10 @@ def _commit(
                 "lock_file": result.lock_file.decode(errors="replace"),
                 "plan_file": crypto.seal(result.plan_file, identity=selectors.plan_identity(run.pk, "file")),
                 "document": crypto.seal(packed, identity=selectors.plan_identity(run.pk, "document")),
+                "sensitive_values": crypto.seal(
+                    json.dumps(result.sensitive_values).encode(),
+                    identity=selectors.plan_identity(run.pk, "sensitive-values"),
+                ),
                 "counts": asdict(judgement.plan.counts()),
                 "created_at": now,
             },

@@ -28,7 +28,7 @@ def is_state_password(given: str, run_id: object, fencing_token: int) -> bool:
     return hmac.compare_digest(hashlib.sha256(given.encode(errors="replace")).digest(), expected)
 
 
-def spec_of(run: Run, claim: Claim) -> RunSpec:
+def spec_of(run: Run, claim: Claim, *, sensitive_values: tuple[str, ...] = ()) -> RunSpec:
     """Return the run as the engine takes it. `run` has workspace and item_version loaded with their content."""
     manifest = catalog_manifest.from_json(run.item_version.manifest)
     return RunSpec(
@@ -44,4 +44,5 @@ def spec_of(run: Run, claim: Claim) -> RunSpec:
         state_username=str(run.pk),
         state_password=state_password(run.pk, claim.fencing_token),
         destroy=run.kind == RunKind.DESTROY.value,
+        sensitive_values=sensitive_values,
     )

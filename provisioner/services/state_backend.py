@@ -152,15 +152,17 @@ def write(
     _store(workspace_id, holder.run, body, now=now)
 
 
-def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime) -> None:
-    """Store the state that Terraform could not hand over, while the run is still ours."""
+def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime) -> bool:
+    """Store the state that Terraform could not hand over, while the run is still ours; return whether it is kept."""
     if errored_state is None or claim.lost:
-        return
+        return False
     try:
         _store(run.workspace_id, run, errored_state, now=now)
-        log.warning("state.rescued", run_id=str(run.pk), size_bytes=len(errored_state))
     except (BadState, StateConflict) as refusal:
         log.error("state.rescue_refused", run_id=str(run.pk), reason=refusal.detail)
+        return False
+    log.warning("state.rescued", run_id=str(run.pk), size_bytes=len(errored_state))
+    return True
 
 
 def _store(workspace_id: uuid.UUID, run: Run, body: bytes, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -10,11 +11,11 @@ from django.contrib.auth.models import Group
 from provisioner import selectors
 from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
-from provisioner.engine.types import RunSpec
+from provisioner.engine.types import EngineFailure, RunSpec
 from provisioner.models import AuditEvent, Run, RunPlan, StateLock
 from provisioner.services import approve, cancel, plan
 from tests.conftest import Organisation
-from tests.fakes import FakeEngine, change, plan_document, store_state
+from tests.fakes import FakeEngine, change, plan_document, state_document, store_state
 from tests.services.conftest import Order, applied, decide, now, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -236,3 +237,19 @@ class TestALock:
     def test_does_not_outlive_its_apply(self, order: Order, fake: FakeEngine) -> None:
         applied(planned(order(), fake), fake)
         assert not StateLock.objects.exists()
+
+
+class TestAStateThatTerraformCouldNotSave:
+    def test_is_kept_by_the_portal_and_then_forgotten_by_the_engine(
+        self, order: Order, fake: FakeEngine
+    ) -> None:
+        def leave_state(spec: RunSpec, stop: threading.Event) -> None:
+            body = json.dumps(state_document(spec, 1)).encode()
+            raise EngineFailure("Failed to persist state", "", True, errored_state=body)
+
+        fake.during_apply = leave_state
+        run = applied(planned(order(), fake), fake)
+        assert run.status == RunStatus.ERRORED
+        assert selectors.newest_state(run.workspace_id).serial == 1
+        assert run.workspace.resources.count() == 1
+        assert fake.forgotten == [str(run.pk)]
