@@ -25,7 +25,7 @@ _BOOTSTRAP = any(arg in {"init_home", "makemigrations", "collectstatic"} for arg
 
 def _secret(name: str, placeholder: str) -> str:
     """Return a secret from the environment, or a placeholder while the installation is being made."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     if _BOOTSTRAP:
@@ -138,7 +138,9 @@ TEMPLATES = [
 
 def _database() -> dict[str, object]:
     """SQLite under DRAWBRIDGE_HOME unless DATABASE_URL names another; the options of each are here."""
-    config = env.db("DATABASE_URL", default=f"sqlite:///{DRAWBRIDGE_HOME / 'drawbridge.sqlite3'}")
+    config: dict[str, object] = env.db(
+        "DATABASE_URL", default=f"sqlite:///{DRAWBRIDGE_HOME / 'drawbridge.sqlite3'}"
+    )
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # Deferred transactions fail half of concurrent writes; IMMEDIATE queues them.

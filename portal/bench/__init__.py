@@ -1,0 +1,1 @@
+"""How much time the portal adds to Terraform: `make bench`."""
