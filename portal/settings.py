@@ -6,6 +6,7 @@ Order of authority: the process environment, then `.env` beside manage.py, then 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 import structlog
@@ -136,9 +137,9 @@ TEMPLATES = [
 ]
 
 
-def _database() -> dict[str, object]:
+def _database() -> dict[str, Any]:
     """SQLite under DRAWBRIDGE_HOME unless DATABASE_URL names another; the options of each are here."""
-    config: dict[str, object] = env.db(
+    config: dict[str, Any] = env.db(
         "DATABASE_URL", default=f"sqlite:///{DRAWBRIDGE_HOME / 'drawbridge.sqlite3'}"
     )
     options = config.setdefault("OPTIONS", {})
