@@ -9,7 +9,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 _NOT_COMPRESSED = ("admin/", "drf_spectacular_sidecar/", "rest_framework/")
 
 
-class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped library
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):
     """WhiteNoise's storage, which leaves the seldom used big packages uncompressed."""
 
     def compress_files(self, paths: list[str]) -> Iterator[Any]:

@@ -7,13 +7,12 @@ import subprocess
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 
 from provisioner.domain.run import RunStatus
 from provisioner.engine import discovery, environment, module_interface, providers, root_module
-from provisioner.engine.terraform import TerraformEngine, configured_engine
+from provisioner.engine.terraform import configured_engine
 from provisioner.models import Run
 from provisioner.services import runspec
 from provisioner.services.lease import Claim
@@ -39,7 +38,7 @@ class Bare:
     @classmethod
     def like(cls, run_id: str) -> "Bare":
         """Set up what the workers use for this run."""
-        engine = cast(TerraformEngine, configured_engine())
+        engine = configured_engine()
         cli_config = providers.write_cli_config(engine.config)
         variables = environment.base_environment(engine.config, cli_config, os.environ)
         binary = discovery.find(engine.config.terraform, variables)
