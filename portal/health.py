@@ -84,9 +84,16 @@ def broker_answers() -> bool:
 
 def worker_lives(*, database: bool, broker: bool) -> bool:
     """Tell whether some worker is at work or answers a ping."""
-    if database and Run.objects.filter(lease_expires_at__gt=Now()).exists():
-        return True
-    return broker and _ping()
+    return (database and _leased()) or (broker and _ping())
+
+
+def _leased() -> bool:
+    """Tell whether a run's lease is alive; a database without its tables is not ready, but no reason to fail."""
+    try:
+        return Run.objects.filter(lease_expires_at__gt=Now()).exists()
+    except DatabaseError as error:
+        log.warning("readyz.lease", error=str(error))
+        return False
 
 
 def _ping() -> bool:

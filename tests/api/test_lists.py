@@ -94,7 +94,8 @@ class TestAList:
         ("address", "query"),
         [
             ("runs/", "status=x"), ("runs/", "workspace=x"), ("runs/", "service=%00"),
-            ("workspaces/", "expiring_before=x"), ("workspaces/", "criticality=x"), ("requests/", "status=x"), ("requests/", "team=a%00b"),
+            ("workspaces/", "expiring_before=x"), ("workspaces/", "criticality=x"),
+            ("requests/", "status=x"), ("requests/", "team=a%00b"),
             ("catalog/items/", "lifecycle=x"), ("approvals/", "state=x"), ("services/", "criticality=x"),
         ],
     )  # fmt: skip

@@ -102,8 +102,4 @@ class TestTheDescription:
         assert APIClient().get("/api/docs/").status_code == 302
         page = signed_in(org.developer).get("/api/docs/")
         assert page.status_code == 200
-        policy = page["Content-Security-Policy"]
-        assert "script-src 'self';" in policy + ";"
-        assert "'unsafe-inline'" not in policy.split("style-src")[0]
-        elsewhere = signed_in(org.developer).get("/api/v1/runs/")["Content-Security-Policy"]
-        assert "unsafe" not in elsewhere
+        assert "unsafe" not in page["Content-Security-Policy"]

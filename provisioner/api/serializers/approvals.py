@@ -70,9 +70,7 @@ class BulkDecisionSerializer(NewDecisionSerializer):
 class BulkSerializer(StrictSerializer):
     """Several decisions, each answered for itself."""
 
-    decisions = serializers.ListField(
-        child=BulkDecisionSerializer(), allow_empty=False, max_length=BULK_MAX
-    )
+    decisions = serializers.ListField(child=BulkDecisionSerializer(), allow_empty=False, max_length=BULK_MAX)
 
 
 class DecidedSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from catalog import manifest as manifests
 from catalog import readme, selectors
-from catalog.models import CatalogItem, CatalogItemVersion
+from catalog.models import CatalogItem, CatalogItemVersion, Environment
 from provisioner.api.serializers.base import StrictSerializer, TargetField, TextField
 
 
@@ -30,6 +30,8 @@ class ItemEnvironmentSerializer(serializers.Serializer[Any]):
     """An environment that the item is prepared for."""
 
     slug = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    is_production = serializers.BooleanField(read_only=True)
     sizes = serializers.ListField(child=serializers.CharField(), read_only=True)
     default_size = serializers.CharField(read_only=True, allow_null=True)
 
@@ -88,11 +90,13 @@ class ItemDetailSerializer(ItemSerializer):
         sizes = manifest.sizes
         return [
             {
-                "slug": slug,
-                "sizes": list(sizes.in_environment(slug)) if sizes else [],
-                "default_size": sizes.default.get(slug) if sizes else None,
+                "slug": environment.slug,
+                "name": environment.name,
+                "is_production": environment.is_production,
+                "sizes": list(sizes.in_environment(environment.slug)) if sizes else [],
+                "default_size": sizes.default.get(environment.slug) if sizes else None,
             }
-            for slug in manifest.environments
+            for environment in Environment.objects.filter(slug__in=manifest.environments)
         ]
 
     @extend_schema_field(ApprovalHintSerializer(many=True))
