@@ -38,12 +38,12 @@ def sign_in(org: Organisation) -> SignIn:
 
 
 @pytest.fixture
-def engine() -> FakeEngine:
+def fake() -> FakeEngine:
     return FakeEngine()
 
 
 @pytest.fixture
-def order(org: Organisation, postgres: CatalogItemVersion, engine: FakeEngine) -> Order:
+def order(org: Organisation, postgres: CatalogItemVersion, fake: FakeEngine) -> Order:
     """Return a function that orders a database and takes it as far as `to`: queued, planned or applied."""
 
     def make(
@@ -62,9 +62,9 @@ def order(org: Organisation, postgres: CatalogItemVersion, engine: FakeEngine) -
             now=now(),
         )
         if to in ("planned", "applied"):
-            plan.plan(run.pk, engine=engine, worker="w1", clock=now)
+            plan.plan(run.pk, engine=fake, worker="w1", clock=now)
         if to == "applied":
-            apply.apply(run.pk, engine=engine, worker="w1", clock=now)
+            apply.apply(run.pk, engine=fake, worker="w1", clock=now)
         run.refresh_from_db()
         return run
 

@@ -38,9 +38,9 @@ class TestTheRunPage:
         assert "hx-trigger" not in text
 
     def test_shows_the_cause_of_a_failure_and_offers_a_retry(
-        self, sign_in: SignIn, order: Order, engine: FakeEngine
+        self, sign_in: SignIn, order: Order, fake: FakeEngine
     ) -> None:
-        engine.plan_error = EngineError("Error: <b>boom</b>", "line 1\nline 2", permanent=True)
+        fake.plan_error = EngineError("Error: <b>boom</b>", "line 1\nline 2", permanent=True)
         client = sign_in("developer")
         failed = order()
         text = client.get(page(failed)).content.decode()
@@ -52,7 +52,7 @@ class TestTheRunPage:
         assert again.retry_of == failed
 
     def test_masks_sensitive_values_and_shows_what_forces_a_replacement(
-        self, sign_in: SignIn, order: Order, engine: FakeEngine
+        self, sign_in: SignIn, order: Order, fake: FakeEngine
     ) -> None:
         canary = "correct-horse-canary"
 
@@ -68,7 +68,7 @@ class TestTheRunPage:
             }
             return plan_document([made])
 
-        engine.document = replaced
+        fake.document = replaced
         text = sign_in("developer").get(page(order())).content.decode()
         assert "destroy and create anew" in text
         assert "forces a replacement" in text
