@@ -11,6 +11,7 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 for _name in [name for name in os.environ if name.startswith("DRAWBRIDGE_") and "_TEST_" not in name]:
     del os.environ[_name]
+(Path(_HOME) / "static").mkdir()
 os.environ |= {
     "DRAWBRIDGE_HOME": _HOME,
     "DRAWBRIDGE_SECRET_KEY": "tests-" + "k" * 60,
