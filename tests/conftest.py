@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.db import connection, connections
+from django.db import connections
 
 from catalog.models import CatalogItem, CatalogItemVersion, CostCenter, Environment, Service, Team
 from catalog.sync import sync_catalog
@@ -192,8 +193,16 @@ def sandbox_home() -> Path:
     return Path(settings.DRAWBRIDGE_SANDBOX_HOME)
 
 
-@pytest.fixture
-def on_postgres(db: None) -> None:
-    """Skip unless the tests run on PostgreSQL (make test does so in its second pass)."""
-    if connection.vendor != "postgresql":
-        pytest.skip("needs PostgreSQL: runs in the pass on PostgreSQL")
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what needs a PostgreSQL or a Redis that is not there."""
+    del config
+    services = bool(os.environ.get("DRAWBRIDGE_TEST_SERVICES"))
+    database, broker = os.environ["DATABASE_URL"], settings.CELERY_BROKER_URL
+    database_answers, broker_answers = services and reachable(database), services and reachable(broker)
+    for item in items:
+        on_sqlite = not services and item.get_closest_marker("postgres")
+        if on_sqlite or (services and not database_answers):
+            where = f"none answers at {database}" if services else "set DRAWBRIDGE_TEST_SERVICES=1"
+            item.add_marker(pytest.mark.skip(reason=f"needs PostgreSQL: {where}"))
+        elif item.get_closest_marker("redis") and not broker_answers:
+            item.add_marker(pytest.mark.skip(reason=f"needs Redis: none answers at {broker}"))

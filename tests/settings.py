@@ -1,4 +1,8 @@
-"""Settings of the tests: a home of their own, thrown away at the end; no broker unless a test brings one."""
+"""Settings of the tests: a home of their own, thrown away at the end.
+
+By default SQLite and a broker in memory. With DRAWBRIDGE_TEST_SERVICES=1, PostgreSQL and Redis: those at
+DRAWBRIDGE_TEST_DATABASE_URL and DRAWBRIDGE_TEST_BROKER_URL, or on this machine.
+"""
 
 import atexit
 import os
@@ -9,6 +13,15 @@ from pathlib import Path
 _HOME = tempfile.mkdtemp(prefix="drawbridge-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
+# Redis keeps 16 databases; each worker of a parallel run takes one of its own from the end.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_DATABASE_URL, _BROKER_URL = f"sqlite:///{_HOME}/unused.sqlite3", "memory://"
+if os.environ.get("DRAWBRIDGE_TEST_SERVICES"):
+    _DATABASE_URL = os.environ.get(
+        "DRAWBRIDGE_TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres"
+    )
+    _BROKER_URL = os.environ.get("DRAWBRIDGE_TEST_BROKER_URL", f"redis://127.0.0.1:6379/{15 - _WORKER}")
+
 for _name in [name for name in os.environ if name.startswith("DRAWBRIDGE_") and "_TEST_" not in name]:
     del os.environ[_name]
 (Path(_HOME) / "static").mkdir()
@@ -16,8 +29,8 @@ os.environ |= {
     "DRAWBRIDGE_HOME": _HOME,
     "DRAWBRIDGE_SECRET_KEY": "tests-" + "k" * 60,
     "DRAWBRIDGE_ENCRYPTION_KEYS": "tests:" + "A" * 43 + "=",
-    "DRAWBRIDGE_BROKER_URL": os.environ.get("DRAWBRIDGE_TEST_BROKER_URL", "memory://"),
-    "DATABASE_URL": os.environ.get("DRAWBRIDGE_TEST_DATABASE_URL", f"sqlite:///{_HOME}/unused.sqlite3"),
+    "DRAWBRIDGE_BROKER_URL": _BROKER_URL,
+    "DATABASE_URL": _DATABASE_URL,
     "DRAWBRIDGE_TERRAFORM": os.environ.get("DRAWBRIDGE_TEST_TERRAFORM", ""),
     "DRAWBRIDGE_LOG_LEVEL": "ERROR",
     "DRAWBRIDGE_STOP_GRACE_S": "10",

@@ -21,20 +21,14 @@ from provisioner import queue
 from provisioner.domain.run import RunStatus
 from provisioner.models import Run, StateLock
 from provisioner.services import lease, submit, sweep
-from tests.conftest import Organisation, has_terraform, reachable
+from tests.conftest import Organisation, has_terraform
 from tests.services.conftest import ask, now
 from tests.waiting import until
-
-BROKER = os.environ.get("DRAWBRIDGE_TEST_BROKER_URL", "")
 
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.redis,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("on_postgres"),
-    pytest.mark.skipif(
-        not BROKER.startswith("redis") or not reachable(BROKER), reason="needs a reachable Redis"
-    ),
     pytest.mark.skipif(not has_terraform(), reason="needs terraform or tofu on PATH"),
 ]
 
@@ -94,14 +88,12 @@ def start_worker(live_server: Any, tmp_path: Path) -> Iterator[Callable[..., Wor
 
 def environment_of_a_process(state_url: str = "", **more: str) -> dict[str, str]:
     """Return the environment of a process that works on the test's database."""
-    name = connection.settings_dict["NAME"]
-    host = connection.settings_dict["HOST"] or "127.0.0.1"
-    user = connection.settings_dict["USER"] or "postgres"
+    database = connection.settings_dict
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "portal.settings",
-        "DATABASE_URL": f"postgres://{user}@{host}:5432/{name}",
-        "DRAWBRIDGE_BROKER_URL": BROKER,
+        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
+        "DRAWBRIDGE_BROKER_URL": settings.CELERY_BROKER_URL,
         "DRAWBRIDGE_INTERNAL_URL": state_url,
         "DRAWBRIDGE_LOG_LEVEL": "INFO",
         **more,

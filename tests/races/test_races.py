@@ -25,7 +25,6 @@ from tests.services.conftest import ask, decide, now, planned
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("on_postgres"),
 ]
 
 
