@@ -270,6 +270,8 @@ CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Lets several installations share one Redis.
+    "global_keyprefix": env.str("DRAWBRIDGE_BROKER_PREFIX", default=""),
     "visibility_timeout": 300,
     "unacked_restore_interval": 10,
     "socket_keepalive": True,

@@ -30,6 +30,7 @@ os.environ |= {
     "DRAWBRIDGE_SECRET_KEY": "tests-" + "k" * 60,
     "DRAWBRIDGE_ENCRYPTION_KEYS": "tests:" + "A" * 43 + "=",
     "DRAWBRIDGE_BROKER_URL": _BROKER_URL,
+    "DRAWBRIDGE_BROKER_PREFIX": f"{Path(_HOME).name}:",
     "DATABASE_URL": _DATABASE_URL,
     "DRAWBRIDGE_TERRAFORM": os.environ.get("DRAWBRIDGE_TEST_TERRAFORM", ""),
     "DRAWBRIDGE_LOG_LEVEL": "ERROR",

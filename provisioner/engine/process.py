@@ -1,7 +1,7 @@
 """Run one command: own session, given environment, streamed output, time limit, graceful stop.
 
 Everything happens in the calling thread, callbacks included, so that they may use the caller's database
-connection. The command gets SIGINT when this thread dies, also by SIGKILL of the worker.
+connection. The command gets one SIGINT when the worker dies, also by SIGKILL (between.py).
 """
 
 import contextlib
@@ -23,6 +23,7 @@ TICK_S = 0.1
 DRAIN_S = 2.0
 CHUNK_BYTES = 64 * 1024
 PIPE_BYTES = 1024 * 1024
+_BETWEEN = Path(__file__).with_name("between.py")
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 
 Reason = Literal["", "stop", "time limit", "caller"]
@@ -66,7 +67,7 @@ def run(
     started = time.monotonic()
     with _pipe() as (stdout_end, stdout_start), _pipe() as (stderr_end, stderr_start):
         process = subprocess.Popen(
-            [*_dying_with_parent(), *argv],
+            [*_dying_with_parent("KILL"), *_script(_BETWEEN), *_dying_with_parent("INT"), *argv],
             cwd=cwd,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -167,7 +168,7 @@ class _Watch:
             self._signal_group(signal.SIGKILL)
 
     def _ask_to_end(self, reason: Reason, now: float) -> None:
-        """Send SIGINT once, to the command alone: a second one makes Terraform leave without saving state."""
+        """Send one SIGINT, which reaches the command alone: a second makes Terraform leave without its state."""
         self._reason = reason
         self._kill_at = now + self._grace_s
         self._process.send_signal(signal.SIGINT)
@@ -199,9 +200,14 @@ class _Watch:
                 self._failure = problem
 
 
-def _dying_with_parent() -> list[str]:
-    """Return the start of argv that asks for SIGINT at the death of the calling thread."""
+def _dying_with_parent(number: str) -> list[str]:
+    """Return the start of an argv that asks the kernel for a signal at the parent's death."""
     setpriv = shutil.which("setpriv")
     if setpriv is not None:
-        return [setpriv, "--pdeathsig", "INT", "--"]
-    return [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid())]
+        return [setpriv, "--pdeathsig", number, "--"]
+    return [*_script(_DIE_WITH_PARENT), number]
+
+
+def _script(path: Path) -> list[str]:
+    """Return the start of an argv that runs one of our scripts quickly: without site-packages."""
+    return [sys.executable, "-I", "-S", str(path)]

@@ -48,7 +48,7 @@ def ensure_sandbox(
     if not ours.exists():
         with exclusive(config.work_dir / "locks" / "sandbox-install", stop):
             if not ours.exists():
-                _install_sandbox(config, environment, stop)
+                _install_sandbox(config, environment)
 
 
 def fingerprint(config: EngineConfig) -> str:
@@ -64,7 +64,7 @@ def fingerprint(config: EngineConfig) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _install_sandbox(config: EngineConfig, environment: Mapping[str, str], stop: threading.Event) -> None:
+def _install_sandbox(config: EngineConfig, environment: Mapping[str, str]) -> None:
     """Run the sandbox's installer in a process of its own: nobody imports it."""
     output = Collector(64 * 1024)
     argv = [sys.executable, "-m", "provisioner.sandbox", "install", "--home", str(config.sandbox_home)]
@@ -74,7 +74,7 @@ def _install_sandbox(config: EngineConfig, environment: Mapping[str, str], stop:
         environment=environment,
         stdout=output,
         stderr=output,
-        stop=stop,
+        stop=threading.Event(),  # it takes a moment, and half an installation helps nobody
         limit_s=INSTALL_TIMEOUT_S,
         grace_s=5,
     )

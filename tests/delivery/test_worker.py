@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from django.db import connection
 
 from catalog.models import CatalogItemVersion
 from provisioner import queue
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import TERMINAL, RunStatus
 from provisioner.models import Run, StateLock
 from provisioner.services import lease, submit, sweep
 from tests.conftest import Organisation, has_terraform
@@ -101,10 +102,12 @@ def environment_of_a_process(state_url: str = "", **more: str) -> dict[str, str]
 
 
 ORDER = """
+import uuid
 from django.contrib.auth.models import User
 from tests.services.conftest import ask, now
 from provisioner.services import submit
-submit.submit(ask(), requester=User.objects.get(username="developer"), now=now())
+name = f"db-{uuid.uuid4().hex[:12]}"
+submit.submit(ask(name=name), requester=User.objects.get(username="developer"), now=now())
 """
 
 
@@ -120,12 +123,20 @@ def order_elsewhere(**environment: str) -> None:
 
 
 def order(org: Organisation) -> Run:
-    return submit.submit(ask(), requester=org.developer, now=now())
+    """Order under a name of its own: the sandbox cloud outlives a test."""
+    name = f"db-{uuid.uuid4().hex[:12]}"
+    return submit.submit(ask(name=name), requester=org.developer, now=now())
 
 
 def status(run: Run) -> str:
     run.refresh_from_db()
     return run.status
+
+
+def until_applied(run: Run) -> None:
+    """Wait for the run to be applied; tell at once when it ends otherwise."""
+    until(lambda: RunStatus(status(run)) in TERMINAL, what="the run ends")
+    assert run.status == RunStatus.APPLIED, f"{run.error_summary}: {run.error_detail}"
 
 
 def expire_lease(run: Run) -> None:
@@ -138,7 +149,7 @@ class TestAWorker:
     ) -> None:
         start_worker()
         run = order(org)
-        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+        until_applied(run)
         assert run.workspace.resources.filter(type="aws_db_instance").exists()
 
     def test_finds_an_order_that_was_made_while_the_broker_was_down(
@@ -150,7 +161,7 @@ class TestAWorker:
         start_worker()
         Run.objects.filter(pk=run.pk).update(status_at=now() - timedelta(minutes=1))
         assert sweep.sweep(now=now())["rung"] == 1
-        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+        until_applied(run)
 
     def test_that_is_killed_while_it_plans_is_replaced_by_another(
         self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
@@ -163,7 +174,7 @@ class TestAWorker:
             expire_lease(run)
             sweep.sweep(now=now())
         start_worker()
-        until(lambda: status(run) == RunStatus.APPLIED, what="applied")
+        until_applied(run)
         assert run.attempts >= 2
 
     def test_that_is_killed_while_it_applies_ends_the_run_readably_and_a_retry_finishes_it(
@@ -172,7 +183,7 @@ class TestAWorker:
         first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
         run = order(org)
         until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
-        until(lambda: run.log_lines.filter(phase="apply", text__contains="Creat").exists(), what="creating")
+        until(lambda: run.log_lines.filter(phase="apply", text__contains="Creation complete").exists(), what="a resource made")
         first.kill()
         # The killed worker's Terraform is told by the kernel; it saves its state and releases its lock.
         until(lambda: run.workspace.states.exists(), what="Terraform saved its state")
@@ -185,5 +196,5 @@ class TestAWorker:
 
         start_worker()
         again = submit.retry(run.pk, requester=org.developer, now=now())
-        until(lambda: status(again) == RunStatus.APPLIED, what="the retry is applied")
+        until_applied(again)
         assert again.plan.counts["create"] < run.plan.counts["create"]

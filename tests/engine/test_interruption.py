@@ -98,6 +98,31 @@ class TestTimeLimit:
         assert "first" in {item["name"] for item in state_of(backend, spec)["resources"]}
 
 
+HEARS_SIGNALS = """
+import pathlib, select, signal, sys
+heard = pathlib.Path(sys.argv[1]).open("a", buffering=1)
+signal.signal(signal.SIGINT, lambda number, frame: heard.write("SIGINT\\n"))
+heard.write("ready\\n")
+try:
+    signal.pause()
+finally:
+    select.select([], [], [], 0.5)  # long enough to hear a second one
+    heard.write("end\\n")
+"""
+
+WORKER_WITH_THREADS = """
+import pathlib, sys, threading
+from provisioner.engine import process
+for _ in range(8):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+class Nothing:
+    def feed(self, chunk): pass
+    def close(self): pass
+process.run(sys.argv[1:], cwd=pathlib.Path.cwd(), environment={}, stdout=Nothing(), stderr=Nothing(),
+            stop=threading.Event(), limit_s=60, grace_s=1)
+"""
+
+
 class TestKilledWorker:
     def test_leaves_a_terraform_that_saves_its_state(
         self, any_config: EngineConfig, make_spec: MakeSpec, backend: Backend, tmp_path: Path
@@ -127,11 +152,31 @@ class TestKilledWorker:
         assert engine.remove_leftovers() == ()
         assert not (any_config.work_dir / "runs" / spec.run_id).exists()
 
-    def test_leaves_no_command_without_setpriv(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(process.shutil, "which", lambda name: None)
+    @pytest.mark.parametrize("setpriv", [True, False], ids=["with setpriv", "without setpriv"])
+    def test_with_threads_interrupts_its_command_once(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setpriv: bool
+    ) -> None:
+        heard = tmp_path / "heard"
+        (tmp_path / "command.py").write_text(HEARS_SIGNALS)
+        (tmp_path / "worker.py").write_text(WORKER_WITH_THREADS)
+        path = os.environ["PATH"] if setpriv else str(tmp_path)
+        worker = subprocess.Popen(
+            [sys.executable, tmp_path / "worker.py", sys.executable, tmp_path / "command.py", heard],
+            env=os.environ | {"PYTHONPATH": str(process.__file__).split("/provisioner/")[0], "PATH": path},
+        )
+        eventually(lambda: heard.exists() and heard.read_text() == "ready\n")
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        eventually(lambda: "end" in heard.read_text())
+        assert heard.read_text().split() == ["ready", "SIGINT", "end"]
+
+    @pytest.mark.parametrize(
+        ("script", "code"), [("exit 7", 7), ("kill -9 $$", -9), ("kill -15 $$", -15), ("exit 0", 0)]
+    )
+    def test_aside_a_command_ends_as_it_ended(self, tmp_path: Path, script: str, code: int) -> None:
         output = Collector(1000)
         ended = process.run(
-            ["/bin/sh", "-c", "echo $PPID"],
+            ["/bin/sh", "-c", script],
             cwd=tmp_path,
             environment={},
             stdout=output,
@@ -140,7 +185,7 @@ class TestKilledWorker:
             limit_s=20,
             grace_s=1,
         )
-        assert (ended.code, int(output.data)) == (0, os.getpid())
+        assert ended.code == code
 
 
 class TestOutput:
