@@ -22,7 +22,8 @@ def render_readme(text: str) -> str:
     """Return the Markdown as HTML that is safe inside a page.
 
     Headings move one level down, because the page has a first heading of its own. Raw HTML is shown as text; images,
-    scripts, styles and links other than http, https and mailto are dropped.
+    scripts, styles and links other than http, https and mailto are dropped: a path relative to the module leads nowhere
+    from a page.
     """
     tokens = _MARKDOWN.parse(text)
     for token in tokens:
@@ -35,4 +36,10 @@ def render_readme(text: str) -> str:
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener noreferrer",
+        attribute_filter=_absolute_links,
     )
+
+
+def _absolute_links(tag: str, attribute: str, value: str) -> str | None:
+    """Drop a link that is relative to the module's folder."""
+    return None if (tag, attribute) == ("a", "href") and ":" not in value else value

@@ -49,11 +49,12 @@ def route(
     estimate: Estimate,
     delta_usd_month: Decimal,
     findings: Sequence[Finding],
-    counts: PlanCounts,
+    counts: PlanCounts | None,
     rules: ApprovalRules,
 ) -> tuple[StepSpec, ...]:
     """Decide which groups must decide, at most one step for each; none means that nobody is asked.
 
+    `counts` None: there is no plan yet, and everything may be added.
     `estimate` is what everything costs after the apply, `delta_usd_month` what the apply adds to the bill. An
     override in a group subsumes its approval. A drift check applies nothing and asks nobody. Hard-mandatory
     findings refuse before there is anything to route; here they are ignored.
@@ -74,7 +75,7 @@ def _finops(
     environment: str,
     estimate: Estimate,
     delta_usd_month: Decimal,
-    counts: PlanCounts,
+    counts: PlanCounts | None,
     rules: ApprovalRules,
 ) -> Iterator[StepSpec]:
     limit = rules.finops_above_usd_month.get(environment, rules.finops_default_usd_month)
@@ -85,7 +86,7 @@ def _finops(
         )
         yield StepSpec(FINOPS, "cost-limit", reason, APPROVE)
     unpriced = estimate.without_price
-    adds = counts.create + counts.update + counts.replace > 0
+    adds = counts is None or counts.create + counts.update + counts.replace > 0
     if rules.finops_when_unpriced and unpriced and adds and kind != RunKind.DESTROY:
         names = ", ".join(f"{row.address} ({row.component or row.type})" for row in unpriced[:3])
         more = f" and {len(unpriced) - 3} more" if len(unpriced) > 3 else ""
@@ -93,14 +94,19 @@ def _finops(
 
 
 def _sre(
-    environment: str, is_production: bool, criticality: str, counts: PlanCounts, rules: ApprovalRules
+    environment: str, is_production: bool, criticality: str, counts: PlanCounts | None, rules: ApprovalRules
 ) -> Iterator[StepSpec]:
     watched = is_production if rules.sre_environments is None else environment in rules.sre_environments
     if watched and criticality in rules.sre_criticalities:
-        reason = (
-            f"It changes a {criticality} service in {environment}: {counts.create} to create, "
-            f"{counts.update} to update, {counts.replace} to replace, {counts.delete} to delete."
+        what = (
+            ""
+            if counts is None
+            else (
+                f": {counts.create} to create, {counts.update} to update, "
+                f"{counts.replace} to replace, {counts.delete} to delete"
+            )
         )
+        reason = f"It changes a {criticality} service in {environment}{what}."
         yield StepSpec(SRE, "production-criticality", reason, APPROVE)
 
 

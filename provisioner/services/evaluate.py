@@ -17,7 +17,6 @@ from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate, PricedResource
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule, RuleKind
-from provisioner.domain.plan import PlanCounts
 from provisioner.domain.run import RunKind
 from provisioner.services.ask import Ask, Resolved, resolve
 
@@ -78,7 +77,7 @@ def evaluate(
             estimate=estimate,
             delta_usd_month=estimate.usd_month - before,
             findings=findings,
-            counts=PlanCounts(),
+            counts=None,
             rules=policy.current().approvals,
         )
     return Evaluation(

@@ -82,6 +82,14 @@ class TestRoute:
         assert steps(estimate=missing, kind=RunKind.DESTROY) == ()
         assert steps(estimate=missing, counts=PlanCounts(delete=1, no_op=3)) == ()
 
+    def test_asks_before_there_is_a_plan_as_if_everything_were_added(self) -> None:
+        missing = estimate_with(Unpriced("a.b", "aws_thing", "size", "No price."))
+        found = steps(estimate=missing, is_production=True, criticality="tier-1", counts=None)
+        assert [(step.group, step.reason) for step in found] == [
+            ("finops", "There is no price for a.b (size)."),
+            ("sre", "It changes a tier-1 service in development."),
+        ]
+
     @pytest.mark.parametrize(
         ("is_production", "criticality", "asked"),
         [(True, "tier-1", True), (True, "tier-2", False), (False, "tier-1", False)],
