@@ -71,7 +71,7 @@ def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     context = run_context(selectors.run_visible(request.user, run_id), signed_in(request))
     if request.GET.get("seen") == context["seen"] and not context["terminal"]:
         return HttpResponse(status=204)
-    return render(request, "runs/_live.html", context)
+    return render(request, "runs/_live.html", {**context, "polled": True})
 
 
 @require_GET

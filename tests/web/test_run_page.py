@@ -100,6 +100,15 @@ class TestThePoll:
         assert b"orders-db is ready" in answer.content
         assert b"hx-get" not in answer.content
 
+    def test_brings_the_history_along_to_be_swapped_in_beside_it(self, sign_in: SignIn, order: Order) -> None:
+        run = order(to="applied")
+        client = sign_in("developer")
+        polled = client.get(page(run, "run-live"), {"seen": "older"}).content.decode()
+        assert polled.count('id="run-history"') == polled.count('hx-swap-oob="true"') == 1
+        whole = client.get(page(run)).content.decode()
+        assert whole.count('id="run-history"') == 1
+        assert "hx-swap-oob" not in whole
+
 
 class TestTheLog:
     @pytest.fixture
