@@ -183,7 +183,10 @@ class TestAWorker:
         first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
         run = order(org)
         until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
-        until(lambda: run.log_lines.filter(phase="apply", text__contains="Creation complete").exists(), what="a resource made")
+        until(
+            lambda: run.log_lines.filter(phase="apply", text__contains="Creation complete").exists(),
+            what="a resource made",
+        )
         first.kill()
         # The killed worker's Terraform is told by the kernel; it saves its state and releases its lock.
         until(lambda: run.workspace.states.exists(), what="Terraform saved its state")
