@@ -122,11 +122,15 @@ lint: install ## Everything of `make check` but the tests
 	$(CHECK_MANAGE) check --deploy --fail-level WARNING
 	$(CHECK_MANAGE) spectacular --validate --fail-on-warn --file .venv/openapi.yaml
 
+# Everything on SQLite with a broker in memory; then, on PostgreSQL and Redis, what they could do differently.
+SERVICE_TESTS := tests/delivery tests/flow tests/races tests/services
+
 .PHONY: pytest
 pytest: install ## The tests, with the branch coverage of the pure core
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --include='provisioner/domain/*' --fail-under=95 --skip-covered
+	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(PYTEST_ARGS) $(SERVICE_TESTS)
 
 .PHONY: format
 format: install ## Format code and templates
