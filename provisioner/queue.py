@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,8 @@ def backlog(task: str) -> int | None:
     """Return how many messages wait in a task's queue, or None when the broker cannot be asked."""
     try:
         with current_app.connection_for_read() as connection:
-            channel: Any = connection.default_channel  # any transport; the stubs know only the abstract one
-            return int(channel.queue_declare(QUEUES[task], passive=True).message_count)
-    except ChannelError:
-        return 0  # the queue is made by its first message
+            queue: Any = current_app.amqp.queues[QUEUES[task]]
+            return int(queue.bind(connection.default_channel).queue_declare().message_count)
     except (OperationalError, OSError) as error:
         log.warning("queue.unreachable", task=task, error=str(error))
         return None
