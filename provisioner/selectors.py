@@ -6,6 +6,7 @@ import gzip
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -207,6 +208,26 @@ def plan_view(run: Run) -> Plan | None:
     """Return the plan as frozen types, or None before the run is planned."""
     document = plan_document(run)
     return None if document is None else parse_plan(document)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of a plan's changes are made; a replacement is two, a deletion and a creation."""
+
+    done: int
+    total: int
+
+
+def progress_of(run: Run, plan: RunPlan | None) -> Progress | None:
+    """Return how far the apply is, by what Terraform said so far; None before there is a plan."""
+    if plan is None:
+        return None
+    weights = {"create": 1, "update": 1, "delete": 1, "replace": 2}
+    total = sum(weight * plan.counts.get(verb, 0) for verb, weight in weights.items())
+    if run.status == RunStatus.APPLIED:
+        return Progress(total, total)
+    done = RunLogLine.objects.filter(run=run, phase="apply", text__contains=" complete after ").count()
+    return Progress(min(done, total), total)
 
 
 def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[RunLogLine]:

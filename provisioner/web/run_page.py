@@ -48,6 +48,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
     status = RunStatus(run.status)
     steps = step_rows(run, user)
     plan = selectors.plan_view(run)
+    progress = selectors.progress_of(run, selectors.plan_of(run)) if status is RunStatus.APPLYING else None
     owner = selectors.owns(user, run.workspace.service)
     return {
         "run": run,
@@ -65,15 +66,17 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "can_discard": owner and status in DISCARDABLE,
         "can_retry": owner and status in RETRYABLE,
         "stopping": run.stop_requested_at is not None and status not in TERMINAL,
-        "seen": seen(run, len(transitions), steps),
+        "progress": progress,
+        "seen": seen(run, len(transitions), steps, progress),
     }
 
 
-def seen(run: Run, transitions: int, steps: list[StepRow]) -> str:
+def seen(run: Run, transitions: int, steps: list[StepRow], progress: selectors.Progress | None) -> str:
     """Name what the page shows, so that a poll that would change nothing is answered with nothing."""
     decided = sum(row.decision is not None for row in steps)
     stopping = "s" if run.stop_requested_at is not None else ""
-    return f"{transitions}.{len(steps)}.{decided}{stopping}"
+    done = "" if progress is None else f".{progress.done}"
+    return f"{transitions}.{len(steps)}.{decided}{stopping}{done}"
 
 
 def step_rows(run: Run, user: User) -> list[StepRow]:

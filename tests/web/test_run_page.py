@@ -100,6 +100,23 @@ class TestThePoll:
         assert b"orders-db is ready" in answer.content
         assert b"hx-get" not in answer.content
 
+    def test_tells_how_many_changes_are_made_while_applying(self, sign_in: SignIn, order: Order) -> None:
+        run = order(to="planned")
+        Run.objects.filter(pk=run.pk).update(status="applying")
+        client = sign_in("developer")
+        first = client.get(page(run))
+        assert "0 of 1 changes made" in first.content.decode()
+        RunLogLine.objects.create(
+            run=run,
+            sequence=900,
+            at=now(),
+            phase="apply",
+            level="info",
+            text="module.this.aws_db_instance.this: Creation complete after 3s [id=db-1]",
+        )
+        polled = client.get(page(run, "run-live"), {"seen": first.context["seen"]})
+        assert "1 of 1 changes made" in polled.content.decode()
+
     def test_brings_the_history_along_to_be_swapped_in_beside_it(self, sign_in: SignIn, order: Order) -> None:
         run = order(to="applied")
         client = sign_in("developer")

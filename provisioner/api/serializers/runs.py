@@ -99,6 +99,13 @@ class RunPlanSummarySerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(read_only=True)
 
 
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How many of the plan's changes are made."""
+
+    done = serializers.IntegerField(read_only=True)
+    total = serializers.IntegerField(read_only=True)
+
+
 class RunDetailSerializer(RunSerializer):
     """A run with its plan's summary, cost, findings and approvals."""
 
@@ -109,6 +116,7 @@ class RunDetailSerializer(RunSerializer):
     line_items = serializers.SerializerMethodField()
     unpriced = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
     approvals = serializers.SerializerMethodField()
     error_detail = serializers.CharField(read_only=True)
     attempts = serializers.IntegerField(read_only=True)
@@ -131,6 +139,11 @@ class RunDetailSerializer(RunSerializer):
     def get_plan(self, run: Run) -> Any:
         plan = selectors.plan_of(run)
         return None if plan is None else RunPlanSummarySerializer(plan).data
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, run: Run) -> Any:
+        progress = selectors.progress_of(run, selectors.plan_of(run))
+        return None if progress is None else ProgressSerializer(progress).data
 
     @extend_schema_field(StepSerializer(many=True))
     def get_approvals(self, run: Run) -> Any:
