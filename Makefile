@@ -128,7 +128,7 @@ SERVICE_TESTS := tests/delivery tests/flow tests/races tests/services
 .PHONY: pytest
 pytest: install ## The tests, with the branch coverage of the pure core
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report= --cov-config=pyproject.toml
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres" --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --include='provisioner/domain/*' --fail-under=95 --skip-covered
 	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(PYTEST_ARGS) $(SERVICE_TESTS)
 

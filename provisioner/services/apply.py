@@ -36,16 +36,10 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
     claim = lease.claim(run_id, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker=worker, now=clock())
     if claim is None:
         return None
-    plan_file = crypto.open_sealed(run.plan.plan_file, identity=selectors.plan_identity(run.pk, "file"))
-    sensitive_values = tuple(
-        json.loads(
-            crypto.open_sealed(
-                run.plan.sensitive_values, identity=selectors.plan_identity(run.pk, "sensitive-values")
-            )
-        )
-    )
     failure: EngineError | None = None
     try:
+        plan_file = _opened(run, "file", run.plan.plan_file)
+        sensitive_values = tuple(json.loads(_opened(run, "sensitive-values", run.plan.sensitive_values)))
         with lease.held(claim), RunLog(claim, clock) as runlog:
             try:
                 engine.apply(
@@ -79,6 +73,10 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
         log.warning("run.lease_lost", run_id=str(run_id))
         return None
     return RunStatus.APPLIED
+
+
+def _opened(run: Run, part: str, sealed: bytes) -> bytes:
+    return crypto.open_sealed(sealed, identity=selectors.plan_identity(run.pk, part))
 
 
 def stale_reason(run: Run, plan: RunPlan) -> str:

@@ -10,7 +10,9 @@ from django.db import transaction
 from django.db.models import F
 
 from provisioner import queue
+from provisioner.crypto import CannotOpen
 from provisioner.domain.run import RunStatus
+from provisioner.domain.state import StateFormatError
 from provisioner.models import Run, StateLock
 from provisioner.services import lease, record, transition
 
@@ -87,7 +89,7 @@ def _interrupt_applying(now: datetime) -> int:
                     now=now,
                     reason=f"worker {run.worker} was lost while applying",
                 )
-            record.inventory(run.workspace_id)
+            _take_inventory(run)
             record.finish(
                 run,
                 RunStatus.INTERRUPTED,
@@ -106,6 +108,14 @@ def _interrupt_applying(now: datetime) -> int:
             continue
         count += 1
     return count
+
+
+def _take_inventory(run: Run) -> None:
+    """Record what the state knows; a state that cannot be read must not keep the run, or the sweep, from going on."""
+    try:
+        record.inventory(run.workspace_id)
+    except (CannotOpen, StateFormatError):
+        log.exception("sweep.inventory", run_id=str(run.pk))
 
 
 def _fence(run: Run) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from provisioner import selectors
+from provisioner.crypto import CannotOpen
 from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import EngineFailure, RunSpec
@@ -253,3 +254,14 @@ class TestAStateThatTerraformCouldNotSave:
         assert selectors.newest_state(run.workspace_id).serial == 1
         assert run.workspace.resources.count() == 1
         assert fake.forgotten == [str(run.pk)]
+
+
+class TestAPlanThatCannotBeOpened:
+    def test_ends_the_run_at_once_and_raises(self, order: Order, fake: FakeEngine) -> None:
+        run = planned(order(), fake)
+        RunPlan.objects.filter(run=run).update(plan_file=b"DB1?")
+        with pytest.raises(CannotOpen):
+            applied(run, fake)
+        run.refresh_from_db()
+        assert run.status == RunStatus.ERRORED
+        assert fake.applied == []

@@ -9,7 +9,7 @@ from celery import current_app
 
 from provisioner import queue
 from provisioner.domain.run import RunStatus
-from provisioner.models import Run, StateLock
+from provisioner.models import Run, StateLock, StateVersion
 from provisioner.services import lease, sweep
 from provisioner.services.runspec import is_state_password, state_password
 from tests.fakes import FakeEngine, store_state
@@ -94,3 +94,23 @@ class TestTheSweeper:
     def test_leaves_living_runs_alone(self, order: Order, fake: FakeEngine) -> None:
         applied(planned(order(), fake), fake)
         assert sweep.sweep(now=now()) == {"planning_lost": 0, "applying_lost": 0, "rung": 0}
+
+    def test_goes_on_when_the_state_of_an_interrupted_run_cannot_be_read(
+        self, order: Order, fake: FakeEngine
+    ) -> None:
+        run = planned(order(), fake)
+        lease.claim(run.pk, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker="w1", now=now())
+        StateVersion.objects.create(
+            workspace=run.workspace,
+            run=run,
+            serial=1,
+            lineage="x",
+            sha256="0" * 64,
+            size_bytes=1,
+            content=b"broken",
+            created_at=now(),
+        )
+        let_expire(run)
+        assert sweep.sweep(now=now())["applying_lost"] == 1
+        run.refresh_from_db()
+        assert run.status == RunStatus.ERRORED
