@@ -75,7 +75,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
     return RunStatus.APPLIED
 
 
-def _opened(run: Run, part: str, sealed: bytes) -> bytes:
+def _opened(run: Run, part: str, sealed: bytes | memoryview) -> bytes:
     return crypto.open_sealed(sealed, identity=selectors.plan_identity(run.pk, part))
 
 

@@ -78,8 +78,12 @@ def finish(
     actor: object = None,
     reason: str = "",
     fields: Mapping[str, object] | None = None,
+    keep_open: bool = False,
 ) -> None:
-    """End a run short of applied, and close its workspace when the run leaves nothing behind."""
+    """End a run short of applied, and close its workspace when the run leaves nothing behind.
+
+    `keep_open`: what it leaves behind is not known.
+    """
     with transaction.atomic():
         transition.move(
             run.pk,
@@ -94,5 +98,5 @@ def finish(
         workspace = Workspace.objects.filter(
             pk=run.workspace_id, closed_at__isnull=True, applied_at__isnull=True
         )
-        if not WorkspaceResource.objects.filter(workspace_id=run.workspace_id).exists():
+        if not keep_open and not WorkspaceResource.objects.filter(workspace_id=run.workspace_id).exists():
             workspace.update(closed_at=now)

@@ -89,13 +89,14 @@ def _interrupt_applying(now: datetime) -> int:
                     now=now,
                     reason=f"worker {run.worker} was lost while applying",
                 )
-            _take_inventory(run)
+            known = _take_inventory(run)
             record.finish(
                 run,
                 RunStatus.INTERRUPTED,
                 RunStatus.ERRORED,
                 now=now,
                 reason="the apply was cut short",
+                keep_open=not known,
                 fields={
                     "error_summary": "The worker was lost while it applied this plan",
                     "error_detail": "What Terraform had saved by then is recorded on the workspace. "
@@ -110,12 +111,14 @@ def _interrupt_applying(now: datetime) -> int:
     return count
 
 
-def _take_inventory(run: Run) -> None:
-    """Record what the state knows; a state that cannot be read must not keep the run, or the sweep, from going on."""
+def _take_inventory(run: Run) -> bool:
+    """Record what the state knows; return False when it cannot be read, which must not stop the sweep."""
     try:
         record.inventory(run.workspace_id)
     except (CannotOpen, StateFormatError):
         log.exception("sweep.inventory", run_id=str(run.pk))
+        return False
+    return True
 
 
 def _fence(run: Run) -> None:

@@ -114,3 +114,5 @@ class TestTheSweeper:
         assert sweep.sweep(now=now())["applying_lost"] == 1
         run.refresh_from_db()
         assert run.status == RunStatus.ERRORED
+        run.workspace.refresh_from_db()
+        assert run.workspace.closed_at is None, "what is left is not known"
