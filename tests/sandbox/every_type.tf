@@ -388,6 +388,50 @@ resource "aws_s3_bucket_policy" "this" {
   policy = jsonencode({ Version = "2012-10-17", Statement = [] })
 }
 
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+  rule {
+    id     = "cheaper"
+    status = "Enabled"
+    filter {}
+    transition {
+      days          = 30
+      storage_class = "STANDARD_IA"
+    }
+    transition {
+      days          = 90
+      storage_class = "GLACIER_IR"
+    }
+    expiration {
+      days = 365
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+  }
+  rule {
+    id     = "uploads"
+    status = "Enabled"
+    filter {
+      prefix = "in/"
+    }
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  bucket        = aws_s3_bucket.this.id
+  target_bucket = aws_s3_bucket.this.id
+  target_prefix = "logs/"
+}
+
+resource "aws_s3_bucket_metric" "this" {
+  bucket = aws_s3_bucket.this.id
+  name   = "EntireBucket"
+}
+
 resource "aws_sqs_queue" "dead" {
   name       = "${var.name}-dead.fifo"
   fifo_queue = true
