@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from provisioner.domain import pricing_aws
+from provisioner.domain import pricing_aws, pricing_aws_storage
 from provisioner.domain.plan import Plan
 from provisioner.domain.pricing import (
     HOURS_PER_MONTH,
@@ -40,18 +40,21 @@ __all__ = [
 ]
 
 # One row for each type that costs something; every module of price models adds its own.
-MODELS: dict[str, PriceModel] = {**pricing_aws.MODELS}
-FREE_TYPES: frozenset[str] = pricing_aws.FREE_TYPES | {
-    "null_resource",
-    "random_id",
-    "random_password",
-    "random_pet",
-    "random_string",
-    "terraform_data",
-    "time_sleep",
-    "time_static",
-    "tls_private_key",
-}
+MODELS: dict[str, PriceModel] = {**pricing_aws.MODELS, **pricing_aws_storage.MODELS}
+_FREE_ANYWHERE = frozenset(
+    {
+        "null_resource",
+        "random_id",
+        "random_password",
+        "random_pet",
+        "random_string",
+        "terraform_data",
+        "time_sleep",
+        "time_static",
+        "tls_private_key",
+    }
+)
+FREE_TYPES: frozenset[str] = pricing_aws.FREE_TYPES | pricing_aws_storage.FREE_TYPES | _FREE_ANYWHERE
 
 _CENT = Decimal("0.01")
 
