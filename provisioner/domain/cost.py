@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from provisioner.domain import pricing_aws, pricing_aws_storage
+from provisioner.domain import pricing_aws, pricing_aws_messaging, pricing_aws_storage
 from provisioner.domain.plan import Plan
 from provisioner.domain.pricing import (
     HOURS_PER_MONTH,
@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 # One row for each type that costs something; every module of price models adds its own.
-MODELS: dict[str, PriceModel] = {**pricing_aws.MODELS, **pricing_aws_storage.MODELS}
+_AWS = (pricing_aws, pricing_aws_messaging, pricing_aws_storage)
+MODELS: dict[str, PriceModel] = {type_: model for part in _AWS for type_, model in part.MODELS.items()}
 _FREE_ANYWHERE = frozenset(
     {
         "null_resource",
@@ -54,7 +55,7 @@ _FREE_ANYWHERE = frozenset(
         "tls_private_key",
     }
 )
-FREE_TYPES: frozenset[str] = pricing_aws.FREE_TYPES | pricing_aws_storage.FREE_TYPES | _FREE_ANYWHERE
+FREE_TYPES: frozenset[str] = _FREE_ANYWHERE.union(*(part.FREE_TYPES for part in _AWS))
 
 _CENT = Decimal("0.01")
 
