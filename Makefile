@@ -124,7 +124,7 @@ lint: install ## Everything of `make check` but the tests
 
 # Everything on SQLite with a broker in memory; then, on PostgreSQL and Redis, what they could do differently.
 # Only the pure core is traced for coverage, and only by its own tests: tracing slows every test down.
-SERVICE_TESTS := tests/delivery tests/races tests/services
+SERVICE_TESTS := tests/delivery tests/races tests/services/test_sweep.py
 
 .PHONY: pytest
 pytest: install ## The tests, with the branch coverage of the pure core
