@@ -1,4 +1,4 @@
-"""One module with every type the sandbox serves, all its life long."""
+"""One module with every type the sandbox serves, all its life long; a file for each service."""
 
 import json
 import re
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.sandbox.terraform import WorkingDirectory
 
-MODULE = Path(__file__).with_name("every_type.tf").read_text()
+FILES = sorted((Path(__file__).parent / "every_type").glob("*.tf"))
+MODULE = "\n".join(path.read_text() for path in FILES)
 TYPES = Path(__file__).resolve().parents[2] / "provisioner" / "sandbox" / "data" / "types.txt"
 
 
