@@ -25,6 +25,7 @@ class TypeFacts:
     def __init__(self, name: str, facts: dict[str, Any]) -> None:
         left = dict(facts)
         self.name = name
+        self.documentation: list[str] = left.pop("documentation", [])
         self.label: str = left.pop("label", name)
         self.framework: bool = left.pop("framework", False)
         self.is_global: bool = left.pop("global", False)

@@ -198,13 +198,11 @@ def _read_tags(session: Session, found: Attributes, state: Attributes) -> None:
 def _take_final_snapshot(session: Session, facts: TypeFacts, prior: Attributes) -> None:
     """Make the last snapshot of a data store. Raises CloudError when it is asked for and has no name, or one taken."""
     rule = facts.final_snapshot
-    if (
-        rule is None
-        or prior.get(rule["skip"])
-        or any(templates.is_set(prior.get(name)) for name in rule["never_for"])
-    ):
+    if rule is None or any(templates.is_set(prior.get(name)) for name in rule["never_for"]):
         return
     name = prior.get(rule["name"])
+    if prior.get(rule["skip"]) if "skip" in rule else not name:
+        return
     if not name:
         raise CloudError(
             f"{rule['name']} is required when {rule['skip']} is false",

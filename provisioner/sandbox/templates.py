@@ -5,7 +5,7 @@ fall back on, `{region}` and `{account}` where it lives, `{hexN}` and `{HEXN}` N
 what they say. An object with one of these keys is a choice:
 
     {"when": attribute, "then": template, "else": template}         the attribute is set and not false
-    {"lookup": attribute, "table": {value: template}, "else": …}    by its value; with
+    {"lookup": attribute, "table": {value: template}, "else": …}    by its value, a text or a number; with
                                                                     "prefix": true by the longest matching beginning
     {"from": type, "where": {attribute: template}, "take": attribute, "else": …}    of another object in the cloud
 """
@@ -83,7 +83,8 @@ def _when(template: dict[str, Any], attributes: Attributes, session: Session) ->
 
 def _lookup(template: dict[str, Any], attributes: Attributes, session: Session) -> Any:
     value = attributes.get(template["lookup"])
-    text = value if isinstance(value, str) else ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = value if isinstance(value, str) else f"{value:g}" if number else ""
     table: dict[str, Any] = template["table"]
     matching = [key for key in table if (text.startswith(key) if template.get("prefix") else text == key)]
     chosen = table[max(matching, key=len)] if matching else template.get("else")

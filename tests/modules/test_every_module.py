@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,13 @@ def _assert_sound(module: Module, variables: Mapping[str, Any], plan: Plan) -> N
     assert _components(before) == _components(planned)
 
 
-def _components(estimate: Estimate) -> Counter[tuple[str, str]]:
-    """Count what an estimate is made of, priced or not, by kind: addresses differ where a skeleton counts."""
-    priced = [("line item", item.component) for item in estimate.line_items]
-    return Counter(priced + [(row.type, row.component) for row in estimate.unpriced])
+def _components(estimate: Estimate) -> tuple[dict[tuple[str, str], Decimal], Counter[tuple[str, str]]]:
+    """Sum up what an estimate is made of, priced or not, by kind: addresses differ where a skeleton counts."""
+    priced: dict[tuple[str, str], Decimal] = {}
+    for item in estimate.line_items:
+        kind = (item.component, item.sku_key)
+        priced[kind] = priced.get(kind, Decimal(0)) + item.quantity
+    return priced, Counter((row.type, row.component) for row in estimate.unpriced)
 
 
 def _open_to_anyone(plan: Plan) -> list[str]:
