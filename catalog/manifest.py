@@ -291,7 +291,11 @@ def _estimate_json(row: EstimateRow) -> dict[str, Any]:
 
 
 def _meets(value: Any, wanted: Any) -> bool:
-    """Tell whether a value is the wanted one, or one of them where several are listed."""
+    """Tell whether a value is the wanted one, one of those listed, or a number above the one that is named."""
+    if isinstance(wanted, Mapping) and set(wanted) == {"above"}:
+        return (
+            isinstance(value, int | float) and not isinstance(value, bool) and bool(value > wanted["above"])
+        )
     if isinstance(wanted, tuple) and not isinstance(value, list | tuple):
         return any(_meets(value, one) for one in wanted)
     return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from provisioner.domain import pricing_aws, pricing_aws_cache, pricing_aws_messaging, pricing_aws_storage
+from provisioner.domain import (
+    pricing_aws,
+    pricing_aws_cache,
+    pricing_aws_compute,
+    pricing_aws_messaging,
+    pricing_aws_storage,
+)
 from provisioner.domain.plan import Plan
 from provisioner.domain.pricing import (
     HOURS_PER_MONTH,
@@ -40,7 +46,7 @@ __all__ = [
 ]
 
 # One row for each type that costs something; every module of price models adds its own.
-_AWS = (pricing_aws, pricing_aws_cache, pricing_aws_messaging, pricing_aws_storage)
+_AWS = (pricing_aws, pricing_aws_cache, pricing_aws_compute, pricing_aws_messaging, pricing_aws_storage)
 MODELS: dict[str, PriceModel] = {type_: model for part in _AWS for type_, model in part.MODELS.items()}
 _FREE_ANYWHERE = frozenset(
     {

@@ -107,10 +107,22 @@ def _forget_what_follows(
 ) -> None:
     """Make computed attributes unknown that depend on a changed one."""
     for trigger, followers in facts.unknown_on_change.items():
-        if not schema.same(block, trigger, prior, planned):
+        changed = (
+            not _all_same(block, facts, prior, planned)
+            if trigger == "*"
+            else not schema.same(block, trigger, prior, planned)
+        )
+        if changed:
             for name in followers:
                 if config.get(name) is None:
                     planned[name] = UNKNOWN
+
+
+def _all_same(block: Block, facts: TypeFacts, prior: Attributes, planned: Attributes) -> bool:
+    """Say whether nothing changes but what Terraform or the tags of the object itself are about."""
+    own = {"tags", "tags_all", "timeouts", *facts.kept_from_state}
+    names = [*schema.attributes(block), *schema.nested_blocks(block)]
+    return all(name in own or schema.same(block, name, prior, planned) for name in names)
 
 
 def _replaced(block: Block, facts: TypeFacts, prior: Attributes, planned: Attributes) -> list[Path]:

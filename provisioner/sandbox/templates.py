@@ -8,6 +8,7 @@ what they say. An object with one of these keys is a choice:
     {"lookup": attribute, "table": {value: template}, "else": …}    by its value, a text or a number; with
                                                                     "prefix": true by the longest matching beginning
     {"from": type, "where": {attribute: template}, "take": attribute, "else": …}    of another object in the cloud
+    {"next": attribute, "of": type}    1, and one more than the object's own with every change
 """
 
 import os
@@ -32,6 +33,8 @@ def names(template: Any) -> set[str]:
         return set().union(*map(names, template))
     if isinstance(template, dict):
         read = {template[key] for key in ("when", "lookup") if isinstance(template.get(key), str)}
+        if "next" in template:
+            return {"id"}
         return read.union(
             *(names(part) for key, part in template.items() if key not in ("when", "lookup", "from"))
         )
@@ -99,8 +102,16 @@ def _from(template: dict[str, Any], attributes: Attributes, session: Session) ->
     return expand(template.get("else"), attributes, session)
 
 
+def _next(template: dict[str, Any], attributes: Attributes, session: Session) -> Any:
+    for stored in session.all(template["of"], attributes.get("region")):
+        if stored["id"] == attributes.get("id"):
+            return int(stored.get(template["next"]) or 0) + 1
+    return 1
+
+
 _CHOICES: dict[str, Callable[[dict[str, Any], Attributes, Session], Any]] = {
     "when": _when,
     "lookup": _lookup,
     "from": _from,
+    "next": _next,
 }

@@ -14,6 +14,7 @@ Reader = Callable[[Session, Attributes], Attributes]
 _READERS: dict[str, Reader] = {
     "aws_availability_zones": network.read_availability_zones,
     "aws_caller_identity": account.read_caller_identity,
+    "aws_default_tags": account.read_default_tags,
     "aws_iam_policy_document": policy_document.read,
     "aws_kms_alias": keys.read_alias,
     "aws_kms_key": keys.read_key,

@@ -1,4 +1,4 @@
-"""Who and where: aws_caller_identity, aws_region, aws_partition."""
+"""Who and where: aws_caller_identity, aws_region, aws_partition, aws_default_tags."""
 
 from provisioner.sandbox.cloud import Attributes
 from provisioner.sandbox.session import Session
@@ -34,3 +34,9 @@ def read_partition(_session: Session, _config: Attributes) -> Attributes:
         "dns_suffix": "amazonaws.com",
         "reverse_dns_prefix": "com.amazonaws",
     }
+
+
+def read_default_tags(session: Session, _config: Attributes) -> Attributes:
+    """Answer with the tags that the provider puts on everything."""
+    tags = session.default_tags if isinstance(session.default_tags, dict) else {}
+    return {"id": "aws", "tags": dict(tags)}

@@ -1,0 +1,37 @@
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/drawbridge/vm/${local.identifier}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
+
+  tags = { Name = local.identifier }
+}
+
+# EC2 sees neither memory nor disks; the agent does. Summed up by group, because a machine's name says nothing.
+resource "aws_ssm_parameter" "agent" {
+  name        = "/drawbridge/vm/${local.identifier}/cloudwatch-agent"
+  description = "Configuration of the CloudWatch agent of ${local.identifier}"
+  type        = "String"
+  insecure_value = jsonencode({
+    agent = { metrics_collection_interval = 60 }
+    metrics = {
+      namespace              = "CWAgent"
+      append_dimensions      = { AutoScalingGroupName = "$${aws:AutoScalingGroupName}" }
+      aggregation_dimensions = [["AutoScalingGroupName"]]
+      metrics_collected = {
+        mem  = { measurement = ["mem_used_percent"] }
+        disk = { measurement = ["used_percent"], resources = ["/"], drop_device = true }
+      }
+    }
+    logs = {
+      logs_collected = {
+        files = {
+          collect_list = [
+            for path in var.log_files : { file_path = path, log_group_name = aws_cloudwatch_log_group.this.name, log_stream_name = "{instance_id}${path}" }
+          ]
+        }
+      }
+    }
+  })
+
+  tags = { Name = local.identifier }
+}
