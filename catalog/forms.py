@@ -23,7 +23,7 @@ from catalog.manifest import Manifest
 from catalog.models import CatalogItemVersion
 from catalog.parameter_types import MAX_STRING_CHARS
 from catalog.parameters import Filled, fill, prefilled
-from catalog.spec import MISSING, Parameter, ParameterSpec
+from catalog.spec import MISSING, Parameter, ParameterSpec, thawed
 
 MAX_TEXT_CHARS: Final = 64 * 1024
 SHOWN_FOR: Final = "shown_for"
@@ -296,7 +296,7 @@ def _as_text(parameter: Parameter, value: Any) -> Any:
     if _one_per_line(parameter) and isinstance(value, list | tuple):
         return "\n".join(str(item) for item in value)
     if isinstance(value, list | tuple | Mapping) or parameter.type.kind not in ("string", "number"):
-        return json.dumps(manifests.thawed(value), indent=2, ensure_ascii=False)
+        return json.dumps(thawed(value), indent=2, ensure_ascii=False)
     return str(value)
 
 

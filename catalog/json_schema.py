@@ -10,7 +10,7 @@ from catalog.manifest import Guardrail, Manifest
 from catalog.manifest_check import permits
 from catalog.parameter_types import MAX_STRING_CHARS, ParameterType
 from catalog.parameters import name_rule, prefilled
-from catalog.spec import MISSING, Parameter, ParameterSpec
+from catalog.spec import MISSING, Parameter, ParameterSpec, thawed
 
 if TYPE_CHECKING:
     from catalog.models import CatalogItemVersion
@@ -86,7 +86,7 @@ def property_schema(
     if default is not MISSING:
         schema["default"] = default
     if parameter.example is not MISSING:
-        schema["examples"] = [manifests.thawed(parameter.example)]
+        schema["examples"] = [thawed(parameter.example)]
     for constraint in parameter.constraints:
         _constrain(schema, constraint, parameter.type)
     allowed = allowed_values(parameter, rules, environment)
@@ -120,16 +120,16 @@ def allowed_values(
     for rule in rules:
         wanted: tuple[Any, ...]
         if rule.kind == "allowed":
-            wanted = tuple(manifests.thawed(one) for one in rule.environments[environment])
+            wanted = tuple(thawed(one) for one in rule.environments[environment])
         elif rule.kind == "required_value":
-            wanted = (manifests.thawed(rule.environments[environment]),)
+            wanted = (thawed(rule.environments[environment]),)
         else:
             if allowed is not None:
                 allowed = tuple(value for value in allowed if permits(rule, environment, value))
             continue
         if rule.order:
             wanted = tuple(
-                one for one in manifests.thawed(rule.order) if any(same_json(one, other) for other in wanted)
+                one for one in thawed(rule.order) if any(same_json(one, other) for other in wanted)
             )
         if allowed is not None:
             wanted = tuple(one for one in wanted if any(same_json(one, other) for other in allowed))
@@ -231,7 +231,7 @@ def _size_schema(manifest: Manifest, environment: str | None) -> dict[str, Any] 
     if environment is not None:
         if environment in sizes.default:
             schema["default"] = sizes.default[environment]
-        extension["choices"] = manifests.thawed(sizes.choices[environment])
+        extension["choices"] = thawed(sizes.choices[environment])
     schema[EXTENSION] = extension
     return schema
 

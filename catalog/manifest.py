@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from catalog.spec import thawed
+
 HARD_MANDATORY: Final = "hard-mandatory"
 SOFT_MANDATORY: Final = "soft-mandatory"
 ADVISORY: Final = "advisory"
@@ -223,15 +225,6 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
             "order": list(manifest.sizes.order),
         }
     return data | {key: value for key, value in optional.items() if value not in (None, "", [], {})}
-
-
-def thawed(value: Any) -> Any:
-    """Return frozen data as plain dictionaries and lists."""
-    if isinstance(value, Mapping):
-        return {key: thawed(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [thawed(inner) for inner in value]
-    return value
 
 
 _REQUIRED_TEXTS: Final = (

@@ -19,7 +19,7 @@ from catalog.manifest_file import (
     schema_problems,
 )
 from catalog.problems import ManifestProblem
-from catalog.spec import MISSING, ParameterSpec
+from catalog.spec import MISSING, ParameterSpec, thawed
 from catalog.variables import ReadVariables
 from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN
 
@@ -185,7 +185,7 @@ class _Check:
         if name in self.manifest.hidden:
             self.say(path, f"{name} is filled in by the portal; leave it out")
             return
-        for problem in self.spec[name].check(manifests.thawed(value))[1]:
+        for problem in self.spec[name].check(thawed(value))[1]:
             self.say(path, f"{name}{problem.path} {problem.message}")
 
     def check_sizes(self) -> None:
@@ -233,7 +233,7 @@ class _Check:
             self.say(path, "must be a list with at least one allowed value")
             return
         for one in values:
-            for problem in parameter.check(manifests.thawed(one))[1]:
+            for problem in parameter.check(thawed(one))[1]:
                 self.say(path, f"{shown(one)}: {problem.message}")
             if guardrail.order and not any(same_json(one, other) for other in guardrail.order):
                 self.say(path, f"{shown(one)} is missing in the rule's order")
@@ -269,7 +269,7 @@ class _Check:
             for size, of_size in choices.items() or [("", {})]:
                 values = {p.name: p.default for p in self.spec if p.default is not MISSING}
                 preset = self.manifest.presets.get(environment, {})
-                values |= manifests.thawed({**preset, **of_size})
+                values |= thawed({**preset, **of_size})
                 self.check_conditions(environment, size, values)
                 for name, value in values.items():
                     for guardrail in self.manifest.hard_guardrails(name, environment):

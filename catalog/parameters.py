@@ -13,7 +13,7 @@ from catalog.conditions import holds
 from catalog.constraints import shown, violation
 from catalog.manifest import Manifest
 from catalog.parameter_types import json_type_name, text_problem
-from catalog.spec import MISSING, ParameterSpec
+from catalog.spec import MISSING, ParameterSpec, thawed
 
 if TYPE_CHECKING:
     from catalog.models import CatalogItemVersion
@@ -104,11 +104,11 @@ def prefilled(
     values = {p.name: p.default for p in spec if p.default is not MISSING}
     if environment_slug is None:
         return values
-    values |= manifests.thawed(manifest.presets.get(environment_slug, {}))
+    values |= thawed(manifest.presets.get(environment_slug, {}))
     if manifest.sizes is not None:
         sizes = manifest.sizes.choices.get(environment_slug, {})
         chosen = size if size is not None else manifest.sizes.default.get(environment_slug, "")
-        values |= manifests.thawed(sizes.get(chosen, {}))
+        values |= thawed(sizes.get(chosen, {}))
     return values
 
 

@@ -10,6 +10,15 @@ from catalog.constraints import Constraint, violation
 from catalog.parameter_types import ParameterType, ValueProblem, check_value, type_from_json, type_to_json
 
 
+def thawed(value: Any) -> Any:
+    """Return frozen data as plain dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: thawed(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [thawed(inner) for inner in value]
+    return value
+
+
 class _Missing:
     """The type of MISSING: there is no default, so a value must be given."""
 
@@ -149,7 +158,9 @@ class Parameter:
 
     def with_help(self, help_data: Mapping[str, Any]) -> Parameter:
         """Return the parameter with what the manifest says about it."""
-        known = {k: v for k, v in help_data.items() if k in (*HELP_TEXTS, *HELP_FLAGS, "example")}
+        known = {k: v for k, v in help_data.items() if k in (*HELP_TEXTS, *HELP_FLAGS)}
+        if "example" in help_data:
+            known["example"] = thawed(help_data["example"])
         return replace(self, **known)
 
     def _limits(self, kind: str) -> list[Any]:

@@ -10,6 +10,7 @@ from provisioner.domain import (
     pricing_aws,
     pricing_aws_cache,
     pricing_aws_compute,
+    pricing_aws_containers,
     pricing_aws_messaging,
     pricing_aws_storage,
 )
@@ -46,7 +47,14 @@ __all__ = [
 ]
 
 # One row for each type that costs something; every module of price models adds its own.
-_AWS = (pricing_aws, pricing_aws_cache, pricing_aws_compute, pricing_aws_messaging, pricing_aws_storage)
+_AWS = (
+    pricing_aws,
+    pricing_aws_cache,
+    pricing_aws_compute,
+    pricing_aws_containers,
+    pricing_aws_messaging,
+    pricing_aws_storage,
+)
 MODELS: dict[str, PriceModel] = {type_: model for part in _AWS for type_, model in part.MODELS.items()}
 _FREE_ANYWHERE = frozenset(
     {

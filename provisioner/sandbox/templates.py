@@ -8,7 +8,8 @@ what they say. An object with one of these keys is a choice:
     {"lookup": attribute, "table": {value: template}, "else": …}    by its value, a text or a number; with
                                                                     "prefix": true by the longest matching beginning
     {"from": type, "where": {attribute: template}, "take": attribute, "else": …}    of another object in the cloud
-    {"next": attribute, "of": type}    1, and one more than the object's own with every change
+    {"next": attribute, "of": type, "by": attribute}    one more than the highest among objects of the type that are
+                                                        alike in an attribute (its id, unless said otherwise)
 """
 
 import os
@@ -34,7 +35,7 @@ def names(template: Any) -> set[str]:
     if isinstance(template, dict):
         read = {template[key] for key in ("when", "lookup") if isinstance(template.get(key), str)}
         if "next" in template:
-            return {"id"}
+            return {template.get("by", "id")}
         return read.union(
             *(names(part) for key, part in template.items() if key not in ("when", "lookup", "from"))
         )
@@ -103,10 +104,13 @@ def _from(template: dict[str, Any], attributes: Attributes, session: Session) ->
 
 
 def _next(template: dict[str, Any], attributes: Attributes, session: Session) -> Any:
-    for stored in session.all(template["of"], attributes.get("region")):
-        if stored["id"] == attributes.get("id"):
-            return int(stored.get(template["next"]) or 0) + 1
-    return 1
+    by = template.get("by", "id")
+    taken = [
+        int(other.get(template["next"]) or 0)
+        for other in session.all(template["of"], attributes.get("region"))
+        if other.get(by) == attributes.get(by)
+    ]
+    return max(taken, default=0) + 1
 
 
 _CHOICES: dict[str, Callable[[dict[str, Any], Attributes, Session], Any]] = {

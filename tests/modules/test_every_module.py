@@ -15,8 +15,10 @@ from typing import Any
 
 from catalog.manifest_check import permits
 from provisioner.domain.cost import Estimate
-from provisioner.domain.plan import Plan, PlanCounts, parse_plan
+from provisioner.domain.guardrails import STATEFUL_TYPES, check_plan
+from provisioner.domain.plan import Plan, PlanCounts, ResourceChange, parse_plan
 from provisioner.domain.tags import check_tags
+from tests.modules.changes import CHANGES
 from tests.modules.conftest import MakeWorkspace
 from tests.modules.workspace import DEFAULT_TAGS, ROOT, Module, Workspace, leaves
 
@@ -25,6 +27,8 @@ SECRET_NAMES = re.compile(
 )
 ANYWHERE = ("0.0.0.0/0", "::/0")
 MAX_VISIBLE_PARAMETERS = 8
+MAX_FIELDS_TO_FILL_IN = 4  # for a development order: service, environment and name are three of them
+MAX_ALARMS = 6  # more of them, and people stop reading
 NO_CHANGES = PlanCounts(create=0, update=0, replace=0, delete=0, no_op=0)
 TAGGABLE = frozenset(json.loads((ROOT / "provisioner" / "taggable.json").read_text(encoding="utf-8")))
 PlanOnly = Callable[[Module], Workspace]
@@ -93,6 +97,11 @@ class TestAManifest:
         visible = [name for name, text in module.manifest.parameters.items() if not text.get("advanced")]
         assert 0 < len(visible) <= MAX_VISIBLE_PARAMETERS
 
+    def test_asks_for_hardly_anything(self, module: Module) -> None:
+        required = [p.name for p in module.spec if p.required and p.name not in module.manifest.hidden]
+        sized = module.manifest.sizes and "development" not in module.manifest.sizes.default
+        assert 3 + len(required) + bool(sized) <= MAX_FIELDS_TO_FILL_IN
+
     def test_gives_each_environment_a_preset_of_its_own(self, module: Module) -> None:
         presets = [sorted(preset.items()) for preset in module.manifest.presets.values()]
         assert all(presets.count(preset) == 1 for preset in presets)
@@ -118,12 +127,17 @@ class TestAPlan:
 
 
 class TestAnOrder:
-    def test_is_applied_and_needs_no_second_change_and_goes_away_again(
+    def test_lives_through_a_plan_an_apply_an_update_and_a_destroy(
         self, module: Module, environment: str, make_workspace: MakeWorkspace
     ) -> None:
         workspace = make_workspace(module, f"{module.slug}-{environment}")
         variables = module.variables(environment)
-        _assert_sound(module, variables, parse_plan(workspace.plan(variables)))
+        plan = parse_plan(workspace.plan(variables))
+        _assert_sound(module, variables, plan)
+        _assert_launched_things_are_tagged(plan)
+        assert 0 < len(_of_type(plan, "aws_cloudwatch_metric_alarm")) <= MAX_ALARMS or not _alarms_wanted(
+            variables
+        )
         applied = workspace.apply()
         assert applied.code == 0, applied.text
 
@@ -133,14 +147,42 @@ class TestAnOrder:
         assert again.changed_outputs == ()
         assert _secrets(workspace.state()) == []
 
+        variables = self.update_in_place(module, workspace, variables)
+        self.announce_a_replacement(module, workspace, variables)
+        self.destroy(module, workspace, variables)
+
+    def update_in_place(
+        self, module: Module, workspace: Workspace, variables: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Apply a change that keeps every resource; return the variables that then hold."""
+        changes = CHANGES[module.slug]
+        changed = {**variables, **changes.in_place}
+        plan = parse_plan(workspace.plan(changed))
+        verbs = {c.address.removeprefix("module.this."): c.verb for c in plan.changes}
+        assert verbs[changes.updated] == "update"
+        lasting = [c for c in plan.changes if c.type not in changes.new_versions]
+        assert {c.verb for c in lasting} <= {"no-op", "update"}
+        assert check_plan(plan, destroying=False) == ()
+        applied = workspace.apply()
+        assert applied.code == 0, applied.text
+        return changed
+
+    def announce_a_replacement(
+        self, module: Module, workspace: Workspace, variables: Mapping[str, Any]
+    ) -> None:
+        """Plan a change that AWS does not take in place: the plan says so, and what holds data asks for an override."""
+        changes = CHANGES[module.slug]
+        plan = parse_plan(workspace.plan({**variables, **changes.replacing}))
+        (change,) = (c for c in plan.changes if c.address == f"module.this.{changes.replaced}")
+        assert change.verb == "replace"
+        assert change.replace_paths
+        findings = {finding.where for finding in check_plan(plan, destroying=False)}
+        assert (change.address in findings) == (change.type in STATEFUL_TYPES)
+
+    def destroy(self, module: Module, workspace: Workspace, variables: Mapping[str, Any]) -> None:
+        """Destroy everything; what is protected only after the protection was taken away."""
         protection = module.manifest.protection
         if protection and variables[protection]:
-            if module.other_sizes(environment):
-                larger = module.variables(environment, module.sizes(environment)[-1])
-                resized = parse_plan(workspace.plan(larger)).counts()
-                assert resized.update > 0
-                assert resized == replace(NO_CHANGES, update=resized.update, no_op=resized.no_op)
-
             refused = workspace.plan_and_apply(variables, destroy=True)
             assert refused.code == 1
             assert "protect" in refused.text
@@ -152,6 +194,41 @@ class TestAnOrder:
         destroyed = workspace.plan_and_apply(variables, destroy=True)
         assert destroyed.code == 0, destroyed.text
         assert workspace.state()["resources"] == []
+
+
+def _alarms_wanted(variables: Mapping[str, Any]) -> bool:
+    """Tell whether the environment has alarms at all: a queue of a developer's has none."""
+    return bool(variables.get("alarms_enabled", True))
+
+
+def _of_type(plan: Plan, kind: str) -> list[ResourceChange]:
+    return [change for change in plan.after_resources() if change.type == kind]
+
+
+def _assert_launched_things_are_tagged(plan: Plan) -> None:
+    """Look where the provider's default tags do not reach: at what services start or copy by themselves."""
+    for group in _of_type(plan, "aws_autoscaling_group"):
+        tags = {t["key"]: t for t in _blocks(group, "tag")}
+        assert set(DEFAULT_TAGS) <= set(tags)
+        assert all(tags[key]["propagate_at_launch"] is True for key in DEFAULT_TAGS)
+    for template in _of_type(plan, "aws_launch_template"):
+        tagged = {t["resource_type"]: t["tags"] for t in _blocks(template, "tag_specifications")}
+        assert {"instance", "volume", "network-interface"} <= set(tagged)
+        assert all(DEFAULT_TAGS.items() <= tags.items() for tags in tagged.values())
+    for service in _of_type(plan, "aws_ecs_service"):
+        assert (service.after or {})["propagate_tags"] == "SERVICE"
+        assert (service.after or {})["enable_ecs_managed_tags"] is True
+    for database in _of_type(plan, "aws_db_instance"):
+        assert (database.after or {})["copy_tags_to_snapshot"] is True
+    for backup in _of_type(plan, "aws_backup_plan"):
+        assert all(
+            DEFAULT_TAGS.items() <= rule["recovery_point_tags"].items() for rule in _blocks(backup, "rule")
+        )
+
+
+def _blocks(change: ResourceChange, name: str) -> list[Mapping[str, Any]]:
+    blocks: list[Mapping[str, Any]] = list((change.after or {}).get(name) or [])  # type: ignore[call-overload]
+    return blocks
 
 
 def _assert_sound(module: Module, variables: Mapping[str, Any], plan: Plan) -> None:

@@ -60,8 +60,10 @@ class Module:
         return [size for size in self.sizes(environment) if size != defaults.get(environment)]
 
     def variables(self, environment: str, size: str | None = None) -> dict[str, Any]:
-        """Return what Terraform gets for an order that gives a name and perhaps a size."""
-        given = {self.manifest.sizes.parameter: size} if size and self.manifest.sizes else {}
+        """Return what Terraform gets for an order that gives a name, what is required, and perhaps a size."""
+        given = {p.name: p.example for p in self.spec if p.required and p.name not in self.manifest.hidden}
+        if size and self.manifest.sizes:
+            given[self.manifest.sizes.parameter] = size
         filled = fill(self.manifest, self.spec, environment, given)
         assert filled.problems == ()
         return {**filled.variables, self.manifest.name_variable: "orders-main"}

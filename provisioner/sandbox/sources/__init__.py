@@ -20,6 +20,7 @@ _READERS: dict[str, Reader] = {
     "aws_kms_key": keys.read_key,
     "aws_partition": account.read_partition,
     "aws_region": account.read_region,
+    "aws_route53_zone": network.read_zone,
     "aws_security_group": network.read_security_group,
     "aws_subnet": network.read_subnet,
     "aws_subnets": network.read_subnets,
