@@ -218,6 +218,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API ---------------------------------------------------------------------------------------------
+# Whoever scrapes /metrics sends it as a bearer token; empty: only processes of this machine may.
+DRAWBRIDGE_METRICS_TOKEN = env.str("DRAWBRIDGE_METRICS_TOKEN", default="")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "portal.api.authentication.TokenAuthentication",

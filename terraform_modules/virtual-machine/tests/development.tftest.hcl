@@ -1,0 +1,75 @@
+# What an order for development promises, planned against the sandbox or an account:
+#   terraform init && terraform test -filter=tests/development.tftest.hcl
+
+provider "aws" {
+  region = "us-east-1"
+
+  default_tags {
+    tags = {
+      service     = "orders"
+      team-owner  = "shop"
+      cost-center = "cc-1001"
+      environment = "development"
+      criticality = "tier-1"
+    }
+  }
+}
+
+# The preset and the usual size of development in catalog.yaml.
+variables {
+  name                  = "orders-main"
+  environment           = "development"
+  min_instances         = 1
+  max_instances         = 1
+  office_hours_only     = true
+  backup_retention_days = 0
+  detailed_monitoring   = false
+  log_retention_days    = 7
+  dashboard_enabled     = false
+  instance_type         = "t4g.small"
+  volume_gb             = 20
+}
+
+run "is_what_development_needs" {
+  command = plan
+
+  assert {
+    condition     = aws_autoscaling_group.this.max_size == 1 && length(aws_autoscaling_schedule.office) == 2
+    error_message = "A developer's machine is alone and runs in office hours."
+  }
+
+  assert {
+    condition     = length(aws_backup_plan.this) == 0
+    error_message = "A developer's machine is not backed up."
+  }
+
+  assert {
+    condition     = aws_launch_template.this.metadata_options[0].http_tokens == "required"
+    error_message = "Metadata must need a session token."
+  }
+
+  assert {
+    condition     = alltrue([for m in aws_launch_template.this.block_device_mappings : m.ebs[0].encrypted == "true" && m.ebs[0].volume_type == "gp3"])
+    error_message = "Volumes must be encrypted gp3."
+  }
+
+  assert {
+    condition     = aws_launch_template.this.key_name == null
+    error_message = "There must be no SSH key."
+  }
+
+  assert {
+    condition     = contains([for t in aws_autoscaling_group.this.tag : t.key if t.propagate_at_launch], "cost-center")
+    error_message = "The machines must carry the owner's tags."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + 1 <= 6
+    error_message = "More than six alarms: people stop reading them."
+  }
+
+  assert {
+    condition     = aws_kms_key.this[0].enable_key_rotation
+    error_message = "The key must be rotated every year."
+  }
+}
