@@ -1,7 +1,7 @@
-"""`/metrics`: what Prometheus scrapes. All of it is read from the database at the scrape, so every process says the same.
+"""`/metrics`: what Prometheus scrapes. All is read from the database at the scrape, so every process says the same.
 
-The cost of each workspace carries the labels that its resources carry as tags, so that a dashboard can put it beside the
-use that CloudWatch reports. Whoever reads it learns who spends what: without a token it is served to this machine only.
+The cost of each workspace carries the labels that its resources carry as tags, so that a dashboard can put it beside
+the use that CloudWatch reports. Whoever reads it learns who spends what: without a token, only this machine may.
 """
 
 from __future__ import annotations
