@@ -77,6 +77,7 @@ FREE_TYPES: frozenset[str] = frozenset(
         "aws_autoscaling_schedule",
         "aws_backup_plan",
         "aws_backup_selection",  # what it selects is counted by the vault
+        "aws_scheduler_schedule",  # 14 million calls a month are free
         "aws_launch_template",  # what it starts is counted by the group
         "aws_ssm_parameter",  # of the standard tier
     }

@@ -4,6 +4,9 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+# Recovery points are made by AWS Backup, where the provider's default tags do not reach.
+data "aws_default_tags" "current" {}
+
 locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix

@@ -237,3 +237,32 @@ variable "alarm_action_arns" {
     error_message = "Each alarm target must be an ARN."
   }
 }
+
+variable "backup_plan_retention_days" {
+  description = "How many days AWS Backup keeps a daily copy in a vault of its own, beside former versions. 0 makes none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.backup_plan_retention_days >= 0 && var.backup_plan_retention_days <= 3650 && floor(var.backup_plan_retention_days) == var.backup_plan_retention_days
+    error_message = "The retention must be a whole number of 0 to 3650 days."
+  }
+
+  validation {
+    condition     = var.backup_plan_retention_days == 0 || var.versioning_enabled
+    error_message = "AWS Backup copies buckets with versioning only: turn versioning_enabled on, or set backup_plan_retention_days to 0."
+  }
+
+  validation {
+    condition     = var.backup_plan_retention_days == 0 || var.encryption == "aws:kms"
+    error_message = "The vault is encrypted with the bucket's key: set encryption to aws:kms, or backup_plan_retention_days to 0."
+  }
+}
+
+variable "dashboard_enabled" {
+  description = "Makes a CloudWatch dashboard with size, objects, requests, errors and latency."
+  type        = bool
+  default     = false
+  nullable    = false
+}

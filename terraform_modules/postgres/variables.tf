@@ -482,3 +482,85 @@ variable "alarm_replica_lag_s" {
     error_message = "The threshold must be 1 to 86400 seconds."
   }
 }
+
+variable "backup_plan_retention_days" {
+  description = "How many days AWS Backup keeps a daily copy in a vault of its own, beside the automated backups. 0 makes none."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.backup_plan_retention_days >= 0 && var.backup_plan_retention_days <= 3650 && floor(var.backup_plan_retention_days) == var.backup_plan_retention_days
+    error_message = "The retention must be a whole number of 0 to 3650 days."
+  }
+}
+
+variable "dashboard_enabled" {
+  description = "Makes a CloudWatch dashboard with CPU, connections, storage, memory, latency and I/O."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "office_hours_only" {
+  description = "Stops the instance outside the office hours of working days. Storage and backups stay."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.office_hours_only || var.environment != "production"
+    error_message = "Production runs at all hours: turn office_hours_only off, or order it for another environment."
+  }
+
+  validation {
+    condition     = !var.office_hours_only || var.replica_count == 0
+    error_message = "RDS does not stop an instance that has read replicas: set replica_count to 0, or turn office_hours_only off."
+  }
+
+  validation {
+    condition     = !var.office_hours_only || !var.proxy_enabled
+    error_message = "A proxy is paid at all hours, and finds nobody at night: set proxy_enabled to false, or turn office_hours_only off."
+  }
+}
+
+variable "office_start_hour" {
+  description = "Hour of the day at which the instance starts, in time_zone."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.office_start_hour >= 0 && var.office_start_hour <= 23 && floor(var.office_start_hour) == var.office_start_hour
+    error_message = "The hour must be a whole number of 0 to 23."
+  }
+}
+
+variable "office_end_hour" {
+  description = "Hour of the day at which the instance stops, in time_zone."
+  type        = number
+  default     = 19
+  nullable    = false
+
+  validation {
+    condition     = var.office_end_hour >= 0 && var.office_end_hour <= 23 && floor(var.office_end_hour) == var.office_end_hour
+    error_message = "The hour must be a whole number of 0 to 23."
+  }
+
+  validation {
+    condition     = var.office_end_hour > var.office_start_hour
+    error_message = "The office hours must end (office_end_hour) after they start (office_start_hour), on the same day."
+  }
+}
+
+variable "time_zone" {
+  description = "Time zone of the office hours, by its IANA name."
+  type        = string
+  default     = "Etc/UTC"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Z][A-Za-z_]+/[A-Za-z0-9_+/-]+$", var.time_zone))
+    error_message = "The time zone must be an IANA name such as Europe/Berlin, America/New_York or Etc/UTC."
+  }
+}

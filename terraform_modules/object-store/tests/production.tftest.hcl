@@ -28,6 +28,8 @@ variables {
   request_metrics_enabled           = true
   delete_with_contents              = false
   alarm_size_gb                     = 5000
+  backup_plan_retention_days        = 35
+  dashboard_enabled                 = true
 }
 
 run "is_what_production_needs" {
@@ -36,6 +38,11 @@ run "is_what_production_needs" {
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled" && !aws_s3_bucket.this.force_destroy
     error_message = "Production keeps former versions and is not deleted with its contents."
+  }
+
+  assert {
+    condition     = length(aws_backup_selection.this) == 1
+    error_message = "Production is copied to a vault of its own."
   }
 
   assert {

@@ -28,6 +28,8 @@ variables {
   request_metrics_enabled           = false
   delete_with_contents              = true
   alarm_size_gb                     = 500
+  backup_plan_retention_days        = 0
+  dashboard_enabled                 = false
 }
 
 run "is_what_staging_needs" {

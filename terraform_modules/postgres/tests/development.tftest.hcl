@@ -17,20 +17,23 @@ provider "aws" {
 
 # The preset and the usual size of development in catalog.yaml.
 variables {
-  name                     = "orders-main"
-  environment              = "development"
-  multi_az                 = false
-  backup_retention_days    = 1
-  deletion_protection      = false
-  final_snapshot           = false
-  apply_immediately        = true
-  proxy_enabled            = false
-  monitoring_interval_s    = 0
-  log_retention_days       = 7
-  log_min_duration_ms      = 250
-  instance_class           = "db.t4g.medium"
-  allocated_storage_gb     = 20
-  max_allocated_storage_gb = 50
+  name                       = "orders-main"
+  environment                = "development"
+  multi_az                   = false
+  backup_retention_days      = 1
+  deletion_protection        = false
+  final_snapshot             = false
+  apply_immediately          = true
+  proxy_enabled              = false
+  monitoring_interval_s      = 0
+  log_retention_days         = 7
+  log_min_duration_ms        = 250
+  office_hours_only          = true
+  backup_plan_retention_days = 0
+  dashboard_enabled          = false
+  instance_class             = "db.t4g.medium"
+  allocated_storage_gb       = 20
+  max_allocated_storage_gb   = 50
 }
 
 run "is_what_development_needs" {
@@ -44,6 +47,11 @@ run "is_what_development_needs" {
   assert {
     condition     = length(aws_db_proxy.this) == 0
     error_message = "A developer's database needs no pooling."
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.office) == 2
+    error_message = "A developer's database is stopped at night."
   }
 
   assert {

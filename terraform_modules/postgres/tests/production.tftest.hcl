@@ -17,20 +17,23 @@ provider "aws" {
 
 # The preset and the usual size of production in catalog.yaml.
 variables {
-  name                     = "orders-main"
-  environment              = "production"
-  multi_az                 = true
-  backup_retention_days    = 14
-  deletion_protection      = true
-  final_snapshot           = true
-  apply_immediately        = false
-  proxy_enabled            = true
-  monitoring_interval_s    = 60
-  log_retention_days       = 90
-  log_min_duration_ms      = 1000
-  instance_class           = "db.r6g.large"
-  allocated_storage_gb     = 100
-  max_allocated_storage_gb = 500
+  name                       = "orders-main"
+  environment                = "production"
+  multi_az                   = true
+  backup_retention_days      = 14
+  deletion_protection        = true
+  final_snapshot             = true
+  apply_immediately          = false
+  proxy_enabled              = true
+  monitoring_interval_s      = 60
+  log_retention_days         = 90
+  log_min_duration_ms        = 1000
+  office_hours_only          = false
+  backup_plan_retention_days = 35
+  dashboard_enabled          = true
+  instance_class             = "db.r6g.large"
+  allocated_storage_gb       = 100
+  max_allocated_storage_gb   = 500
 }
 
 run "is_what_production_needs" {
@@ -49,6 +52,11 @@ run "is_what_production_needs" {
   assert {
     condition     = aws_db_instance.this.backup_retention_period >= 7
     error_message = "What was broken on a Friday must be restorable a week later."
+  }
+
+  assert {
+    condition     = length(aws_backup_selection.this) == 1 && length(aws_scheduler_schedule.office) == 0
+    error_message = "Production is copied to a vault of its own, and never stopped."
   }
 
   assert {

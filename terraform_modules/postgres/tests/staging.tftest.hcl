@@ -17,20 +17,23 @@ provider "aws" {
 
 # The preset and the usual size of staging in catalog.yaml.
 variables {
-  name                     = "orders-main"
-  environment              = "staging"
-  multi_az                 = false
-  backup_retention_days    = 3
-  deletion_protection      = false
-  final_snapshot           = false
-  apply_immediately        = true
-  proxy_enabled            = true
-  monitoring_interval_s    = 60
-  log_retention_days       = 30
-  log_min_duration_ms      = 500
-  instance_class           = "db.t4g.medium"
-  allocated_storage_gb     = 50
-  max_allocated_storage_gb = 100
+  name                       = "orders-main"
+  environment                = "staging"
+  multi_az                   = false
+  backup_retention_days      = 3
+  deletion_protection        = false
+  final_snapshot             = false
+  apply_immediately          = true
+  proxy_enabled              = true
+  monitoring_interval_s      = 60
+  log_retention_days         = 30
+  log_min_duration_ms        = 500
+  office_hours_only          = false
+  backup_plan_retention_days = 0
+  dashboard_enabled          = false
+  instance_class             = "db.t4g.medium"
+  allocated_storage_gb       = 50
+  max_allocated_storage_gb   = 100
 }
 
 run "is_what_staging_needs" {
