@@ -1,0 +1,26 @@
+data "aws_iam_policy_document" "kms" {
+  statement {
+    sid       = "AccountAdministers"
+    actions   = ["kms:*"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+}
+
+resource "aws_kms_key" "this" {
+  description             = "SNS ${local.identifier}: messages"
+  enable_key_rotation     = true
+  deletion_window_in_days = var.key_deletion_window_days
+  policy                  = data.aws_iam_policy_document.kms.json
+
+  tags = { Name = local.identifier }
+}
+
+resource "aws_kms_alias" "this" {
+  name          = "alias/@@SLUG@@/${local.identifier}"
+  target_key_id = aws_kms_key.this.key_id
+}
