@@ -31,7 +31,9 @@ class Command(BaseCommand):
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--path", type=Path, help="folder of the modules")
         which.add_argument("--git", metavar="URL", help="https:// or ssh:// address of a Git repository")
-        which.add_argument("--source", metavar="NAME", help="one source of DRAWBRIDGE_CATALOG_SOURCES")
+        which.add_argument(
+            "--source", metavar="NAME", help="one source of DRAWBRIDGE_CATALOG_SOURCES, or local"
+        )
         parser.add_argument("--ref", help="with --git: the branch, tag or full commit id")
         parser.add_argument("--subpath", help="with --git: the folder of the modules in the repository")
         parser.add_argument(
@@ -71,17 +73,18 @@ class Command(BaseCommand):
             configured = _configured()
         except UnreadableFile as error:
             raise CommandError("\n".join(str(problem) for problem in error.problems)) from error
+        everything = [FolderSource(LOCAL_NAME, Path(settings.DRAWBRIDGE_MODULES_DIR)), *configured]
         if options["source"] is not None:
-            named = [source for source in configured if source.name == options["source"]]
+            named = [source for source in everything if source.name == options["source"]]
             if not named:
-                known = ", ".join(source.name for source in configured) or "none"
+                known = ", ".join(source.name for source in everything)
                 raise CommandError(
                     f"there is no source {options['source']} in DRAWBRIDGE_CATALOG_SOURCES ({known})"
                 )
             return named
         if options["adopt"]:
             raise CommandError("--adopt needs one source: give --path, --git or --source with it")
-        return [FolderSource(LOCAL_NAME, Path(settings.DRAWBRIDGE_MODULES_DIR)), *configured]
+        return everything
 
     def _print(self, report: SyncReport) -> None:
         for name in report.created:
