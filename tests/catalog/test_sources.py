@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -27,6 +28,7 @@ from catalog.sources import (
 )
 
 from .conftest import MODULES
+from .git_host import PASSWORD, USER, serving
 
 FILES_ALLOWED = GitLimits(timeout_s=60, max_bytes=1024 * 1024, allow_file=True)
 
@@ -330,6 +332,39 @@ class TestCheckedOut:
             assert [path.name for path in checkout.path.iterdir()] == ["bucket"]
 
 
+class TestOverHttps:
+    @pytest.fixture
+    def host(self, repository, tmp_path, monkeypatch, empty_tmp):
+        repository.commit()
+        with serving(tmp_path, tmp_path) as (address, trusted):
+            monkeypatch.setenv("GIT_SSL_CAINFO", str(trusted))
+            for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+                monkeypatch.delenv(name, raising=False)
+            yield address
+
+    def source(self, host: str, password: str, path: str = "/modules.git") -> GitSource:
+        return git_source(f"https://{USER}:{quote(password, safe='')}@{host}{path}", "main", "modules")
+
+    def test_signs_in_with_what_the_address_held(self, host):
+        source = self.source(host, PASSWORD)
+        limits = GitLimits(timeout_s=60)
+        assert "bucket/main.tf" in read(source, limits)
+        with checked_out(source, limits) as checkout:
+            assert checkout.origin.git_url == f"https://{host}/modules.git"
+
+    def test_does_not_ask_anybody_when_that_is_wrong(self, host):
+        text = refusal(self.source(host, "wrong-password"), GitLimits(timeout_s=60))
+        assert text.startswith(f"cannot fetch main of https://{host}/modules.git: ")
+        assert "Authentication failed" in text
+        assert "wrong-password" not in text
+        text = refusal(git_source(f"https://{host}/modules.git", "main"), GitLimits(timeout_s=60))
+        assert "cannot fetch main of" in text
+
+    def test_does_not_follow_a_redirect(self, host):
+        text = refusal(self.source(host, PASSWORD, "/moved/modules.git"), GitLimits(timeout_s=60))
+        assert "unable to update url base from redirection" in text or "302" in text
+
+
 @pytest.mark.django_db
 class TestSync:
     @pytest.fixture(autouse=True)
@@ -412,6 +447,7 @@ class TestSync:
         assert self.sync(retire_missing=True) == 1
         output = capsys.readouterr()
         assert output.out == "published pail@1.0.0\npublished bucket@1.0.0\n"
+        assert self.sync(source="local") == 0  # asks no host
         assert output.err.startswith("source gone: cannot fetch main of file:///nowhere/at-all.git: ")
         assert CatalogItem.objects.get(slug="kept").retired_at is None
 
