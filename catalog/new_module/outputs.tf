@@ -3,8 +3,13 @@ output "topic_arn" {
   value       = aws_sns_topic.this.arn
 }
 
+output "alarm_topic_arn" {
+  description = "ARN of the topic that alarms go to, to subscribe to."
+  value       = aws_sns_topic.alarms.arn
+}
+
 output "kms_key_arn" {
-  description = "ARN of the key that encrypts the messages."
+  description = "ARN of the key that encrypts messages and alarms."
   value       = aws_kms_key.this.arn
 }
 

@@ -6,19 +6,37 @@ import json
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.sync import sync_catalog
-from tests.modules.conftest import MakeWorkspace
-from tests.modules.test_every_module import PlanOnly, TestAManifest, TestAModulesFiles, TestAnOrder
+from tests.modules import test_every_module as every_module
+from tests.modules.changes import CHANGES, Changes
 from tests.modules.workspace import Module, read_module
 
-files, manifest, order = TestAModulesFiles(), TestAManifest(), TestAnOrder()
-# They are run on the new module by the tests below, and on every module where they stand.
-del TestAModulesFiles, TestAManifest, TestAnOrder
+CHANGE = Changes(
+    in_place={"key_deletion_window_days": 20},
+    updated="aws_kms_key.this",
+    replacing={"name": "orders-other"},
+    replaced="aws_sns_topic.this",
+)
+
+
+def checks_of_every_module() -> list[Any]:
+    """Return each test of every module, with the name to call it by; those of sizes mean nothing here."""
+    found = []
+    for name, of in vars(every_module).items():
+        for method in vars(of) if name.startswith("Test") else ():
+            function = getattr(of, method)
+            if method.startswith("test_") and not {"size", "other_size"} & set(
+                signature(function).parameters
+            ):
+                found.append(pytest.param(of, method, id=f"{name}-{method}"))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +48,31 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Module:
 
 
 class TestANewModule:
-    def test_has_the_files_of_every_module(
-        self, written: Module, terraform: str, environ: Mapping[str, str], plan_only: PlanOnly, tmp_path: Path
+    @pytest.mark.parametrize(("of", "method"), checks_of_every_module())
+    def test_passes_what_every_module_must(
+        self,
+        of: type,
+        method: str,
+        written: Module,
+        request: pytest.FixtureRequest,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        files.test_are_formatted(written, terraform, environ)
-        files.test_are_valid(written, plan_only)
-        files.test_have_examples_that_plan(written, terraform, environ, tmp_path)
-        files.test_include_what_a_reader_needs(written)
+        monkeypatch.setitem(CHANGES, "event-topic", CHANGE)  # type: ignore[arg-type]
+        check = getattr(of(), method)
+        wanted = set(signature(check).parameters)
+        given: dict[str, Any] = {"module": written} | {
+            name: request.getfixturevalue(name) for name in wanted - {"module", "environment"}
+        }
+        if "environment" in wanted:  # one is enough: the module's own tests below plan all three
+            given["environment"] = "production"
+        check(**given)
+
+    def test_has_its_texts_filled_in(self, written: Module) -> None:
+        assert written.environments == ["development", "staging", "production"]
+        assert (written.manifest.category, written.manifest.owner) == ("messaging", "data-platform")
         names = {path.relative_to(written.path).as_posix() for path in written.path.rglob("*.*")}
         assert {f"tests/{environment}.tftest.hcl" for environment in written.environments} <= names
         assert "@@" not in "".join(path.read_text() for path in written.path.rglob("*") if path.is_file())
-
-    def test_has_a_manifest_that_says_all(self, written: Module) -> None:
-        assert written.environments == ["development", "staging", "production"]
-        assert (written.manifest.category, written.manifest.owner) == ("messaging", "data-platform")
-        manifest.test_explains_every_parameter(written)
-        manifest.test_gives_examples_that_the_module_takes(written)
-        manifest.test_shows_only_a_few_parameters_at_first(written)
-        manifest.test_gives_each_environment_a_preset_of_its_own(written)
-        manifest.test_tells_how_to_connect_with_outputs_that_exist(written)
-
-    @pytest.mark.parametrize("environment", ["development", "production"])
-    def test_is_applied_and_goes_away_again(
-        self, written: Module, environment: str, make_workspace: MakeWorkspace
-    ) -> None:
-        order.test_is_applied_and_needs_no_second_change_and_goes_away_again(
-            written, environment, make_workspace
-        )
 
     def test_passes_its_own_terraform_tests(
         self, written: Module, terraform: str, environ: Mapping[str, str], tmp_path: Path
@@ -76,7 +92,7 @@ class TestANewModule:
                 timeout=120,
             )
             assert completed.returncode == 0, completed.stdout + completed.stderr
-        assert "6 passed, 0 failed" in completed.stdout
+        assert "9 passed, 0 failed" in completed.stdout
 
     def test_has_a_dashboard_of_use_and_cost(self, written: Module) -> None:
         dashboard = json.loads((written.path / "dashboards" / "grafana.json").read_text())

@@ -28,6 +28,15 @@ run "promises" {
   }
 }
 
+run "alarms" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.failed_deliveries.threshold == 0
+    error_message = "One failed delivery must raise the alarm."
+  }
+}
+
 run "refuses_a_window_that_kms_does_not_have" {
   command = plan
 
