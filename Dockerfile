@@ -10,6 +10,9 @@ ENV PATH=/opt/venv/bin:$PATH DRAWBRIDGE_HOME=/var/lib/drawbridge
 RUN python manage.py collectstatic --no-input --verbosity 0
 
 FROM python:3.13-slim-trixie
+# For modules in Git repositories: read by sync_catalog over https and ssh, and by Terraform.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/drawbridge drawbridge
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

@@ -69,8 +69,8 @@ class _ReadOnlyAdmin(ModelAdmin):
 class CatalogItemAdmin(_ReadOnlyAdmin):
     """Items as their newest version describes them."""
 
-    list_display = ["slug", "name", "category", "owner", "lifecycle", "retired_at"]
-    list_filter = ["lifecycle", "category"]
+    list_display = ["slug", "name", "category", "owner", "lifecycle", "source", "retired_at"]
+    list_filter = ["lifecycle", "category", "source"]
     search_fields = ["slug", "name"]
 
 
@@ -81,7 +81,11 @@ class CatalogItemVersionAdmin(_ReadOnlyAdmin):
     list_display = ["item", "version", "short_digest", "published_at"]
     list_select_related = ["item"]
     list_filter = ["item"]
-    fields = ["item", "version", "module_digest", "published_at", "manifest_text", "parameter_text", "readme"]
+    fields = [
+        *("item", "version", "module_digest", "published_at"),
+        *("git_url", "git_ref", "git_subpath", "git_commit"),
+        *("manifest_text", "parameter_text", "readme"),
+    ]
     readonly_fields = ["manifest_text", "parameter_text"]
 
     @admin.display(description="digest")

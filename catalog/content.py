@@ -44,7 +44,7 @@ def pack_module(folder: Path) -> PackedModule:
     """
     files: dict[str, bytes] = {}
     total = 0
-    for path in _files_under(folder):
+    for path in _files_under(folder, folder):
         name = path.relative_to(folder).as_posix()
         if not name.isprintable() or "\\" in name:
             raise UnfitContent(ascii(name), "the file's name holds characters that are not allowed")
@@ -88,17 +88,18 @@ def module_digest_of_content(content: bytes) -> str:
     return module_digest(files)
 
 
-def _files_under(folder: Path) -> Iterator[Path]:
+def _files_under(folder: Path, root: Path) -> Iterator[Path]:
     for path in sorted(_entries(folder), key=lambda p: p.name):
         mode = path.lstat().st_mode
+        name = path.relative_to(root).as_posix()
         if stat.S_ISLNK(mode):
-            raise UnfitContent(path.name, "links are not allowed in a module; copy the file")
+            raise UnfitContent(name, "links are not allowed in a module; copy the file")
         if stat.S_ISDIR(mode):
-            yield from _files_under(path)
+            yield from _files_under(path, root)
         elif stat.S_ISREG(mode):
             yield path
         else:
-            raise UnfitContent(path.name, "only plain files are allowed in a module")
+            raise UnfitContent(name, "only plain files are allowed in a module")
 
 
 def _entries(folder: Path) -> Iterable[Path]:

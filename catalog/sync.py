@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from catalog import manifest as manifests
@@ -18,13 +19,20 @@ from catalog.manifest_check import ReadManifest, environment_problems, read_mani
 from catalog.models import CatalogItem, CatalogItemVersion, Environment
 from catalog.models.organisation import SLUG_PATTERN, validate_slug
 from catalog.problems import ManifestProblem
+from catalog.safety import Rules, check_module
 from catalog.selectors import latest_version
+from catalog.sources import LOCAL, Origin
 from catalog.spec import ParameterSpec
 from catalog.variables import read_variables, variable_blocks
 
 MANIFEST_FILE: Final = "catalog.yaml"
 VARIABLES_FILE: Final = "variables.tf"
 README_FILE: Final = "README.md"
+
+_MISSING: Final = {
+    MANIFEST_FILE: "without a manifest the catalog knows neither name nor version. `manage.py new_module` writes one",
+    VARIABLES_FILE: "declare the module's variables there, the form is made from it",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,20 @@ class _Progress:
 
 
 @dataclass(frozen=True)
+class _Reading:
+    environments: list[str]
+    origin: Origin
+    rules: Rules
+    judged: frozenset[tuple[str, str]]
+
+    def unsafe(self, slug: str, packed: PackedModule, prefix: str) -> list[ManifestProblem]:
+        """Judge content that is not published yet; what is published never changes and was judged then."""
+        if (slug, packed.module_digest) in self.judged:
+            return []
+        return check_module(packed.files, prefix, self.rules)
+
+
+@dataclass(frozen=True)
 class _Module:
     slug: str
     file: str
@@ -53,14 +75,26 @@ class _Module:
     spec: ParameterSpec
     read: ReadManifest
     packed: PackedModule
+    origin: Origin
 
 
-def sync_catalog(path: Path, now: datetime, *, retire_missing: bool = False) -> SyncReport:
+def sync_catalog(
+    path: Path,
+    now: datetime,
+    *,
+    retire_missing: bool = False,
+    origin: Origin = LOCAL,
+    rules: Rules | None = None,
+    adopt: bool = False,
+) -> SyncReport:
     """Publish every module below `path` that has a catalog.yaml.
 
     Running it again changes nothing. A module that is broken, or that changed without raising its version, is refused
-    and what was published before stays as it is. With `retire_missing`, items without a folder are no longer offered
-    (their workspaces live on); a folder that comes back offers its item again.
+    and what was published before stays as it is. With `retire_missing`, this source's items without a folder are no
+    longer offered (their workspaces live on); a folder that comes back offers its item again.
+
+    `origin` says which source the folder is and is recorded on new versions. An item that another source offers is
+    refused, unless `adopt` says that it goes over to this one. `rules` are the settings' where none are given.
     """
     progress = _Progress()
     if not path.is_dir():
@@ -70,27 +104,46 @@ def sync_catalog(path: Path, now: datetime, *, retire_missing: bool = False) -> 
         return SyncReport(refused=(problem,))
     environments = list(Environment.objects.values_list("slug", flat=True))
     folders = [
-        entry for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith((".", "_"))
+        entry
+        for entry in sorted(path.iterdir())
+        if (entry.is_dir() or (entry.is_symlink() and re.search(SLUG_PATTERN, entry.name)))
+        and not entry.name.startswith((".", "_"))
     ]
+    rules = rules or rules_of_settings()
+    judged = frozenset(CatalogItemVersion.objects.values_list("item__slug", "module_digest"))
     for folder in folders:
-        module = _read_module(path, folder, environments, progress.refused)
+        module = _read_module(path, folder, _Reading(environments, origin, rules, judged), progress.refused)
         if module is not None:
-            _publish(module, now, progress)
+            _publish(module, now, progress, adopt=adopt)
     if retire_missing:
-        _retire({folder.name for folder in folders}, now, progress)
+        _retire({folder.name for folder in folders}, now, progress, origin)
     return SyncReport(
         tuple(progress.created), tuple(progress.unchanged), tuple(progress.refused), tuple(progress.retired)
     )
 
 
+def rules_of_settings() -> Rules:
+    """Return what this installation lets modules do."""
+    return Rules(
+        providers=frozenset(name.lower() for name in settings.DRAWBRIDGE_MODULE_PROVIDERS),
+        module_hosts=frozenset(name.lower() for name in settings.DRAWBRIDGE_MODULE_SOURCE_HOSTS),
+        allow_code=settings.DRAWBRIDGE_ALLOW_CODE_IN_MODULES,
+    )
+
+
 def _read_module(
-    root: Path, folder: Path, environments: list[str], refused: list[ManifestProblem]
+    root: Path, folder: Path, reading: _Reading, refused: list[ManifestProblem]
 ) -> _Module | None:
     prefix = f"{root.name}/{folder.name}"
     manifest_file = f"{prefix}/{MANIFEST_FILE}"
     if not re.search(SLUG_PATTERN, folder.name):
         refused.append(
             ManifestProblem(prefix, 0, f"the folder's name is the item's slug: {validate_slug.message}")
+        )
+        return None
+    if folder.is_symlink():
+        refused.append(
+            ManifestProblem(prefix, 0, "is a link, and a link may lead anywhere; copy the module's folder")
         )
         return None
     try:
@@ -107,7 +160,9 @@ def _read_module(
             return None
     missing = [name for name in (MANIFEST_FILE, VARIABLES_FILE) if name not in packed.files]
     if missing:
-        refused.extend(ManifestProblem(f"{prefix}/{name}", 0, "is missing") for name in missing)
+        refused.extend(
+            ManifestProblem(f"{prefix}/{name}", 0, f"is missing; {_MISSING[name]}") for name in missing
+        )
         return None
     variables_file = f"{prefix}/{VARIABLES_FILE}"
     variables = read_variables(texts[VARIABLES_FILE], variables_file)
@@ -117,24 +172,22 @@ def _read_module(
     problems = list(read.problems) + _stray_variables(prefix, packed.files)
     if "\0" in texts[README_FILE]:
         problems.append(ManifestProblem(f"{prefix}/{README_FILE}", 0, "holds a NUL character"))
-    if read.manifest is not None and read.document is not None and environments:
-        problems.extend(environment_problems(read.document, environments))
+    if read.manifest is not None and read.document is not None and reading.environments:
+        problems.extend(environment_problems(read.document, reading.environments))
+    places = {(problem.file, problem.line) for problem in problems}
+    unsafe = reading.unsafe(folder.name, packed, prefix)
+    problems.extend(problem for problem in unsafe if (problem.file, problem.line) not in places)
     if problems or read.manifest is None or read.spec is None:
         refused.extend(problems)
         return None
-    return _Module(folder.name, manifest_file, read.manifest, read.spec, read, packed)
+    return _Module(folder.name, manifest_file, read.manifest, read.spec, read, packed, reading.origin)
 
 
 def _stray_variables(prefix: str, files: Mapping[str, bytes]) -> list[ManifestProblem]:
     """Refuse variables that are declared elsewhere: the form would not know them."""
     found: list[ManifestProblem] = []
     for name, data in files.items():
-        if "/" in name or not name.endswith((".tf", ".tf.json")) or name == VARIABLES_FILE:
-            continue
-        if name.endswith(".json"):
-            found.append(
-                ManifestProblem(f"{prefix}/{name}", 0, "is Terraform JSON; the catalog reads only .tf files")
-            )
+        if "/" in name or not name.endswith(".tf") or name == VARIABLES_FILE:
             continue
         for line, variable in variable_blocks(data.decode("utf-8", "replace")):
             found.append(
@@ -145,14 +198,18 @@ def _stray_variables(prefix: str, files: Mapping[str, bytes]) -> list[ManifestPr
     return found
 
 
-def _publish(module: _Module, now: datetime, progress: _Progress) -> None:
+def _publish(module: _Module, now: datetime, progress: _Progress, *, adopt: bool = False) -> None:
     manifest, digest = module.manifest, module.packed.module_digest
     name = f"{module.slug}@{manifest.version}"
     try:
         with transaction.atomic():
             item, _ = CatalogItem.objects.get_or_create(
-                slug=module.slug, defaults={**_shown_fields(manifest), "created_at": now}
+                slug=module.slug,
+                defaults={**_shown_fields(manifest), "created_at": now, "source": module.origin.source},
             )
+            if not _claim(item, module, adopt=adopt):
+                progress.refused.append(_taken(item, module))
+                return
             published = item.versions.filter(version=manifest.version).only("module_digest").first()
             if published is None:
                 CatalogItemVersion.objects.create(
@@ -164,6 +221,7 @@ def _publish(module: _Module, now: datetime, progress: _Progress) -> None:
                     content=module.packed.content,
                     readme=module.packed.files.get(README_FILE, b"").decode("utf-8").removeprefix("\ufeff"),
                     published_at=now,
+                    **module.origin.version_fields(),
                 )
             elif published.module_digest == digest:
                 progress.unchanged.append(name)
@@ -182,6 +240,25 @@ def _publish(module: _Module, now: datetime, progress: _Progress) -> None:
         return
     if published is None:
         progress.created.append(name)
+
+
+def _claim(item: CatalogItem, module: _Module, *, adopt: bool) -> bool:
+    """Tell whether the module's source may publish the item; one that nobody offers any more goes over to it."""
+    if item.source == module.origin.source:
+        return True
+    if item.retired_at is None and not adopt:
+        return False
+    CatalogItem.objects.filter(pk=item.pk).update(source=module.origin.source)
+    return True
+
+
+def _taken(item: CatalogItem, module: _Module) -> ManifestProblem:
+    return ManifestProblem(
+        module.file.rpartition("/")[0],
+        0,
+        f"the source {module.origin.source} has a module {module.slug}, and so has the source {item.source}, which "
+        "published it first; rename this one, or retire it there, or sync this source alone with --adopt to take over",
+    )
 
 
 def _changed(module: _Module, published_digest: str) -> ManifestProblem:
@@ -208,8 +285,9 @@ def _shown_fields(manifest: Manifest) -> dict[str, str]:
     return {name: getattr(manifest, name) for name in ("name", "summary", "category", "owner", "lifecycle")}
 
 
-def _retire(present: set[str], now: datetime, progress: _Progress) -> None:
-    gone = CatalogItem.objects.filter(retired_at__isnull=True).exclude(slug__in=present)
+def _retire(present: set[str], now: datetime, progress: _Progress, origin: Origin) -> None:
+    offered = CatalogItem.objects.filter(retired_at__isnull=True, source=origin.source)
+    gone = offered.exclude(slug__in=present)
     for slug in list(gone.values_list("slug", flat=True)):
         if CatalogItem.objects.filter(slug=slug, retired_at__isnull=True).update(retired_at=now):
             progress.retired.append(slug)

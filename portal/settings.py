@@ -66,6 +66,15 @@ DRAWBRIDGE_INTERNAL_URL = env.str("DRAWBRIDGE_INTERNAL_URL", default=DRAWBRIDGE_
 DRAWBRIDGE_MODULES_DIR = Path(
     env.str("DRAWBRIDGE_MODULES_DIR", default=str(BASE_DIR / "terraform_modules"))
 ).resolve()
+# A YAML file of further sources of modules; empty: none.
+DRAWBRIDGE_CATALOG_SOURCES = env.str("DRAWBRIDGE_CATALOG_SOURCES", default="")
+DRAWBRIDGE_GIT_TIMEOUT_S = env.int("DRAWBRIDGE_GIT_TIMEOUT_S", default=120)
+DRAWBRIDGE_GIT_MAX_MIB = env.int("DRAWBRIDGE_GIT_MAX_MIB", default=50)
+DRAWBRIDGE_GIT_ALLOW_FILE = env.bool("DRAWBRIDGE_GIT_ALLOW_FILE", default=False)
+# What modules may use; looked at when a version is published.
+DRAWBRIDGE_MODULE_PROVIDERS = env.list("DRAWBRIDGE_MODULE_PROVIDERS", default=["hashicorp/aws"])
+DRAWBRIDGE_MODULE_SOURCE_HOSTS = env.list("DRAWBRIDGE_MODULE_SOURCE_HOSTS", default=[])
+DRAWBRIDGE_ALLOW_CODE_IN_MODULES = env.bool("DRAWBRIDGE_ALLOW_CODE_IN_MODULES", default=False)
 DRAWBRIDGE_POLICY_FILE = Path(
     env.str("DRAWBRIDGE_POLICY_FILE", default=str(BASE_DIR / "portal" / "policy" / "default.yaml"))
 ).resolve()

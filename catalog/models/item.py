@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 from catalog.models.organisation import SLUG_MAX_LENGTH, SLUG_PATTERN, validate_slug
+from catalog.sources import LOCAL_NAME, PATH_MAX_LENGTH, SOURCE_MAX_LENGTH, URL_MAX_LENGTH
 from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN
 
 
@@ -25,6 +26,8 @@ class CatalogItem(models.Model):
     owner = models.CharField(max_length=120)
     lifecycle = models.CharField(max_length=12, choices=Lifecycle.choices, default=Lifecycle.EXPERIMENTAL)
     retired_at = models.DateTimeField(null=True, blank=True)
+    # Which source publishes it; no other source may, as long as it is offered.
+    source = models.CharField(max_length=SOURCE_MAX_LENGTH, default=LOCAL_NAME)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -49,6 +52,11 @@ class CatalogItemVersion(models.Model):
     content = models.BinaryField()
     readme = models.TextField(blank=True)
     published_at = models.DateTimeField()
+    # The commit that it was published from; all null for a folder on the portal's machine.
+    git_url = models.CharField(max_length=URL_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001
+    git_ref = models.CharField(max_length=PATH_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001
+    git_subpath = models.CharField(max_length=PATH_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001
+    git_commit = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
 
     class Meta:
         ordering = ["item_id", "-published_at", "-id"]
@@ -58,6 +66,12 @@ class CatalogItemVersion(models.Model):
             CheckConstraint(name="catalog_item_version_semver", condition=Q(version__regex=VERSION_PATTERN)),
             CheckConstraint(
                 name="catalog_item_version_digest_hex", condition=Q(module_digest__regex=r"\A[0-9a-f]{64}\Z")
+            ),
+            CheckConstraint(
+                name="catalog_item_version_git_commit_whole",
+                condition=Q(git_url=None, git_ref=None, git_subpath=None, git_commit=None)
+                | Q(git_url__isnull=False, git_ref__isnull=False, git_subpath__isnull=False)
+                & Q(git_commit__regex=r"\A([0-9a-f]{40}|[0-9a-f]{64})\Z"),
             ),
         ]
 

@@ -13,6 +13,7 @@ from provisioner.engine.types import RunSpec
 _ALWAYS = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+_REGISTRY_TOKEN = "TF_TOKEN_"  # noqa: S105  (the beginning of a name, no secret)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -20,6 +21,8 @@ def base_environment(config: EngineConfig, cli_config: Path, own: Mapping[str, s
     """Return the environment of every command, without the state's credential. `own` is the worker's."""
     environment = {name: own[name] for name in _ALWAYS if name in own}
     environment.setdefault("PATH", DEFAULT_PATH)
+    # Private registries of modules: with a CLI configuration of our own, Terraform reads no stored credentials.
+    environment |= {name: own[name] for name in own if name.startswith(_REGISTRY_TOKEN)}
     if config.target == "aws":
         environment |= {name: own[name] for name in own if name in _PROXIES or name.startswith("AWS_")}
         # The provider looks for shared credentials in the home directory.
@@ -55,4 +58,9 @@ def run_environment(
 
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values in an environment that no line may show."""
-    return tuple(environment[name] for name in (*_SECRETS, "TF_HTTP_PASSWORD") if environment.get(name))
+    names = [
+        *_SECRETS,
+        "TF_HTTP_PASSWORD",
+        *(name for name in environment if name.startswith(_REGISTRY_TOKEN)),
+    ]
+    return tuple(environment[name] for name in names if environment.get(name))

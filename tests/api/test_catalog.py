@@ -25,6 +25,7 @@ class TestAnItem:
             postgres.version,
         )
         assert item["versions"][0]["module_digest"] == postgres.module_digest
+        assert item["versions"][0]["git_commit"] is None
         assert [row["slug"] for row in item["environments"]] == ["development", "staging", "production"]
         assert item["readme_html"].startswith("<h2>")
         assert "<script" not in item["readme_html"]

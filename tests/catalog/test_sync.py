@@ -177,7 +177,7 @@ class TestSyncCatalog:
     def test_refuses_a_folder_without_variables(self, modules):
         (modules / "bucket" / "variables.tf").unlink()
         (problem,) = sync_catalog(modules, NOW).refused
-        assert str(problem) == "terraform_modules/bucket/variables.tf: is missing"
+        assert str(problem).startswith("terraform_modules/bucket/variables.tf: is missing; declare")
 
     def test_refuses_environments_that_do_not_exist(self, modules):
         Environment.objects.create(slug="development", name="Development")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.engine import environment
 from provisioner.engine.config import EngineConfig
 from provisioner.engine.terraform import TerraformEngine
 from provisioner.engine.types import EngineFailure, RunSpec
@@ -52,6 +53,15 @@ class TestEnvironment:
         assert b"canary-environment" not in seen
         assert not {name for name in names if name.startswith(("TF_LOG", "TF_CLI_ARGS", "TF_PLUGIN", "LD_"))}
         assert "TF_HTTP_PASSWORD" in names
+
+    def test_holds_the_tokens_of_registries_which_no_line_shows(
+        self, config: EngineConfig, tmp_path: Path
+    ) -> None:
+        own = {"TF_TOKEN_app_terraform_io": "canary-token", "TF_TOKENS": "x"}
+        found = environment.base_environment(config, tmp_path / "terraform.tfrc", own)
+        assert found["TF_TOKEN_app_terraform_io"] == "canary-token"
+        assert "TF_TOKENS" not in found
+        assert "canary-token" in environment.secrets_of(found)
 
 
 class TestSecrets:

@@ -24,6 +24,20 @@ class VersionSerializer(serializers.Serializer[Any]):
     version = serializers.CharField(read_only=True)
     module_digest = serializers.CharField(read_only=True, help_text="SHA-256 of the module's content.")
     published_at = serializers.DateTimeField(read_only=True)
+    git_url = serializers.CharField(
+        read_only=True,
+        allow_null=True,
+        help_text="Repository that it was published from, without credentials; null for a folder of the portal.",
+    )
+    git_ref = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Branch, tag or commit that was asked for."
+    )
+    git_subpath = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Folder of the modules in the repository."
+    )
+    git_commit = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Commit that the ref named when the version was published."
+    )
 
 
 class ItemEnvironmentSerializer(serializers.Serializer[Any]):

@@ -34,9 +34,10 @@ variable "retention_days" {
 }
 
 variable "archive_after_days" {
-  type     = number
-  default  = 30
-  nullable = false
+  description = "Days after which objects are archived."
+  type        = number
+  default     = 30
+  nullable    = false
 
   validation {
     condition     = var.archive_after_days <= var.retention_days
@@ -45,26 +46,30 @@ variable "archive_after_days" {
 }
 
 variable "versioned" {
-  type     = bool
-  default  = false
-  nullable = false
+  description = "Whether deleted objects can be brought back."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "public_read" {
-  type    = bool
-  default = null
+  description = "Whether anyone may read."
+  type        = bool
+  default     = null
 }
 
 variable "price_factor" {
-  type     = number
-  default  = 0.5
-  nullable = false
+  description = "What a byte costs against the list price."
+  type        = number
+  default     = 0.5
+  nullable    = false
 }
 
 variable "readers" {
-  type     = list(string)
-  default  = []
-  nullable = false
+  description = "Who may read."
+  type        = list(string)
+  default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for reader in var.readers : can(regex("^[a-z]+$", reader))])
@@ -73,8 +78,9 @@ variable "readers" {
 }
 
 variable "comment" {
-  type    = string
-  default = null
+  description = "What people should know."
+  type        = string
+  default     = null
 
   validation {
     condition     = var.comment == null || length(var.comment) <= 200
@@ -83,6 +89,7 @@ variable "comment" {
 }
 
 variable "rules" {
+  description = "Days that objects below a prefix are kept."
   type = list(object({
     prefix = string
     days   = optional(number)
@@ -92,14 +99,16 @@ variable "rules" {
 }
 
 variable "labels" {
-  type     = map(string)
-  default  = {}
-  nullable = false
+  description = "Words to find the bucket by."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }
 
 variable "owner_contact" {
-  type     = string
-  nullable = false
+  description = "Address of who is asked."
+  type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[^@ ]+@[^@ ]+$", var.owner_contact))
