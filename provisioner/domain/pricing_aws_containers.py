@@ -20,6 +20,9 @@ def _service(resource: PricedResource, sheet: Sheet) -> Rows:
     if definition is None or cpu is None or memory is None:
         yield sheet.unpriced(resource, "tasks", "The task definition has no CPU and memory that are known.")
         return
+    if not _on_fargate(resource, definition):
+        yield sheet.unpriced(resource, "tasks", "Only tasks on Fargate have a price here.")
+        return
     architecture = "x86_64"  # what Fargate takes when nothing is said
     for platform in _blocks(definition.attributes, "runtime_platform"):
         architecture = str(platform.get("cpu_architecture") or architecture).lower()
@@ -48,6 +51,17 @@ def _load_balancer(resource: PricedResource, sheet: Sheet) -> Rows:
         return
     yield sheet.line(resource, "hours", "elb", "alb.hour", HOURS_PER_MONTH)
     yield sheet.usage(resource, "capacity", "connections, requests and bytes", "elb", "alb.lcu")
+    if not resource.flag("internal"):
+        # AWS adds addresses as the load balancer grows, so their number is not known before.
+        what = "public IPv4 addresses, at least one in each zone"
+        yield sheet.usage(resource, "addresses", what, "vpc", "ipv4.hour")
+
+
+def _on_fargate(service: PricedResource, definition: PricedResource) -> bool:
+    """Tell whether AWS runs the tasks; what says nothing about it is taken for one that it does."""
+    compatible = definition.attributes.get("requires_compatibilities")
+    elsewhere = isinstance(compatible, list | tuple) and compatible and "FARGATE" not in compatible
+    return not elsewhere and service.text("launch_type") in ("", "FARGATE")
 
 
 def _definition(resource: PricedResource, sheet: Sheet) -> PricedResource | None:

@@ -10,6 +10,7 @@ what they say. An object with one of these keys is a choice:
     {"from": type, "where": {attribute: template}, "take": attribute, "else": …}    of another object in the cloud
     {"next": attribute, "of": type, "by": attribute}    one more than the highest among objects of the type that are
                                                         alike in an attribute (its id, unless said otherwise)
+    {"join": [template, …]}    the texts of the parts, one after another
 """
 
 import os
@@ -113,9 +114,14 @@ def _next(template: dict[str, Any], attributes: Attributes, session: Session) ->
     return max(taken, default=0) + 1
 
 
+def _join(template: dict[str, Any], attributes: Attributes, session: Session) -> Any:
+    return "".join(str(expand(part, attributes, session) or "") for part in template["join"])
+
+
 _CHOICES: dict[str, Callable[[dict[str, Any], Attributes, Session], Any]] = {
     "when": _when,
     "lookup": _lookup,
     "from": _from,
     "next": _next,
+    "join": _join,
 }

@@ -87,6 +87,47 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   tags = { Name = "${local.identifier}-errors" }
 }
 
+# Against what is wanted now, so that an office that is closed is no outage. Only Container Insights counts both.
+resource "aws_cloudwatch_metric_alarm" "missing" {
+  count = var.container_insights ? 1 : 0
+
+  alarm_name          = "${local.identifier}-missing"
+  alarm_description   = "Fewer tasks run than wanted for 15 minutes. Look at the service's events: an image that cannot be pulled, a secret that cannot be read, no capacity, a failing health check."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 3
+  datapoints_to_alarm = 3
+  treat_missing_data  = "missing"
+  alarm_actions       = concat([aws_sns_topic.alarms.arn], var.alarm_action_arns)
+  ok_actions          = concat([aws_sns_topic.alarms.arn], var.alarm_action_arns)
+
+  metric_query {
+    id          = "missing"
+    expression  = "wanted - running"
+    label       = "Tasks that are wanted and do not run"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { wanted = "DesiredTaskCount", running = "RunningTaskCount" }
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = "ECS/ContainerInsights"
+        metric_name = metric_query.value
+        dimensions  = local.service
+        period      = 300
+        stat        = "Minimum"
+      }
+    }
+  }
+
+  tags = { Name = "${local.identifier}-missing" }
+}
+
 resource "aws_sns_topic" "alarms" {
   name              = "${local.identifier}-alarms"
   display_name      = "Alarms of ${local.identifier}"

@@ -47,7 +47,10 @@ data "aws_iam_policy_document" "kms" {
     condition {
       test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:logs:arn"
-      values   = ["arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/drawbridge/service/${local.identifier}"]
+      values = [
+        "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/drawbridge/service/${local.identifier}",
+        "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/aws/ecs/containerinsights/${local.identifier}/performance",
+      ]
     }
   }
 }

@@ -14,11 +14,15 @@ locals {
   identifier = "${var.name}-${var.environment}"
   container  = "app"
 
-  # Fargate Spot may end a task at two minutes' notice, so the first one is never on it.
+  # Fargate Spot may end a task at two minutes' notice, so the first one is never on it. A provider of weight 0 places
+  # no tasks, so the first one's provider keeps a weight of 1.
   capacity = var.spot_percent == 0 ? { FARGATE = { base = 0, weight = 100 } } : {
-    FARGATE      = { base = 1, weight = 100 - var.spot_percent }
+    FARGATE      = { base = 1, weight = max(1, 100 - var.spot_percent) }
     FARGATE_SPOT = { base = 0, weight = var.spot_percent }
   }
+
+  # A read-only container has one place to write to, which is empty whenever a task starts.
+  scratch = var.read_only_root ? ["tmp"] : []
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -42,6 +46,9 @@ resource "aws_ecs_cluster" "this" {
   }
 
   tags = { Name = local.identifier }
+
+  # Container Insights makes its log group itself where there is none: without retention, key or tags.
+  depends_on = [aws_cloudwatch_log_group.insights]
 }
 
 resource "aws_ecs_cluster_capacity_providers" "this" {
@@ -63,11 +70,20 @@ resource "aws_ecs_task_definition" "this" {
     operating_system_family = "LINUX"
   }
 
+  dynamic "volume" {
+    for_each = local.scratch
+
+    content {
+      name = volume.value
+    }
+  }
+
   container_definitions = jsonencode([{
     name                   = local.container
     image                  = var.image
     essential              = true
     readonlyRootFilesystem = var.read_only_root
+    mountPoints            = [for name in local.scratch : { sourceVolume = name, containerPath = "/${name}", readOnly = false }]
     portMappings           = [{ containerPort = var.container_port, hostPort = var.container_port, protocol = "tcp" }]
     environment            = [for name, value in var.environment_variables : { name = name, value = value }]
     secrets                = [for name, arn in var.secret_arns : { name = name, valueFrom = arn }]
@@ -128,6 +144,9 @@ resource "aws_ecs_service" "this" {
     rollback = true
   }
 
+  # The provider takes another share of Fargate Spot in place only with this; it has no effect on a service that stays.
+  force_new_deployment = true
+
   enable_execute_command = var.execute_command
 
   # default_tags stop at the service: these carry its tags on to the tasks and their network interfaces.
@@ -154,4 +173,14 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = local.kms_key_arn
 
   tags = { Name = local.identifier }
+}
+
+resource "aws_cloudwatch_log_group" "insights" {
+  count = var.container_insights ? 1 : 0
+
+  name              = "/aws/ecs/containerinsights/${local.identifier}/performance"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key_arn
+
+  tags = { Name = "${local.identifier}-insights" }
 }

@@ -8,6 +8,11 @@ output "load_balancer_dns_name" {
   value       = aws_lb.this.dns_name
 }
 
+output "cluster_arn" {
+  description = "ARN of the ECS cluster, which holds this service alone."
+  value       = aws_ecs_cluster.this.arn
+}
+
 output "service_arn" {
   description = "ARN of the ECS service."
   value       = aws_ecs_service.this.id
@@ -34,7 +39,7 @@ output "log_group" {
 }
 
 output "deploy_policy_json" {
-  description = "IAM policy for the pipeline: roll out this service anew and watch it."
+  description = "IAM policy for a pipeline: register a task definition, roll out this service and watch it."
   value       = data.aws_iam_policy_document.deploy.json
 }
 

@@ -14,6 +14,11 @@ variable "name" {
     condition     = length(var.name) >= 3 && length(var.name) <= 19
     error_message = "The name must have 3 to 19 characters, because a load balancer takes 32 for name and environment together."
   }
+
+  validation {
+    condition     = !startswith(var.name, "internal-")
+    error_message = "The name must not start with internal-, which AWS keeps for the host names of load balancers. Choose another one."
+  }
 }
 
 variable "environment" {
@@ -171,7 +176,7 @@ variable "min_tasks" {
 }
 
 variable "max_tasks" {
-  description = "Tasks that run at most. Above min_tasks, the service grows and shrinks with CPU and memory."
+  description = "Tasks that run at most. Above min_tasks, the service grows and shrinks with CPU and requests."
   type        = number
   default     = 1
   nullable    = false
@@ -196,6 +201,18 @@ variable "target_cpu_percent" {
   validation {
     condition     = var.target_cpu_percent >= 10 && var.target_cpu_percent <= 90
     error_message = "The target must be 10 to 90 percent."
+  }
+}
+
+variable "target_requests_per_minute" {
+  description = "Requests a minute to each task that scaling aims at."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.target_requests_per_minute >= 10 && var.target_requests_per_minute <= 1000000
+    error_message = "The target must be 10 to 1000000 requests a minute."
   }
 }
 
@@ -312,6 +329,11 @@ variable "zone_name" {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,}$", var.zone_name))
     error_message = "The zone must be a domain name such as apps.example.com."
   }
+
+  validation {
+    condition     = var.certificate_arn != null || length("${var.name}-${var.environment}.${var.zone_name}") <= 64
+    error_message = "ACM takes at most 64 characters for a certificate's name, here <name>-<environment>.<zone_name>. Shorten the name, choose a shorter zone, or give certificate_arn."
+  }
 }
 
 variable "certificate_arn" {
@@ -403,6 +425,11 @@ variable "execute_command" {
   type        = bool
   default     = false
   nullable    = false
+
+  validation {
+    condition     = !(var.execute_command && var.read_only_root)
+    error_message = "ECS Exec (execute_command) writes into the container and so does not work in a read-only one. Turn read_only_root off, or do without the shell."
+  }
 }
 
 variable "kms_key_arn" {
@@ -494,6 +521,11 @@ variable "alarm_cpu_percent" {
   validation {
     condition     = var.alarm_cpu_percent >= 1 && var.alarm_cpu_percent <= 100
     error_message = "The threshold must be 1 to 100 percent."
+  }
+
+  validation {
+    condition     = var.alarm_cpu_percent > var.target_cpu_percent
+    error_message = "The CPU alarm (alarm_cpu_percent) must be above what scaling aims at (target_cpu_percent), or it never rests. Raise the alarm, or lower the target."
   }
 }
 

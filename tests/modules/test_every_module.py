@@ -237,7 +237,7 @@ def _assert_sound(module: Module, variables: Mapping[str, Any], plan: Plan) -> N
     assert counts == replace(NO_CHANGES, create=counts.create)
     assert counts.create > 0
     assert check_tags(plan, DEFAULT_TAGS, TAGGABLE.__contains__) == ()
-    assert _open_to_anyone(plan) == []
+    assert open_to_anyone(plan) == []
 
     before, planned = module.estimate_before_plan(variables), module.estimate_of_plan(plan)
     assert before.usd_month == planned.usd_month
@@ -253,14 +253,27 @@ def _components(estimate: Estimate) -> tuple[dict[tuple[str, str], Decimal], Cou
     return priced, Counter((row.type, row.component) for row in estimate.unpriced)
 
 
-def _open_to_anyone(plan: Plan) -> list[str]:
-    """Return the addresses of security groups and rules that let the whole internet in."""
+def open_to_anyone(plan: Plan) -> list[str]:
+    """Return the addresses of groups and rules that let the whole internet in, but to a public load balancer."""
     return [
         change.address
         for change in plan.after_resources()
         if change.type in ("aws_security_group", "aws_vpc_security_group_ingress_rule")
         and any(value in ANYWHERE for _, value in leaves(change.after))
+        and not _is_https_of_a_public_load_balancer(plan, change)
     ]
+
+
+def _is_https_of_a_public_load_balancer(plan: Plan, rule: ResourceChange) -> bool:
+    """Tell whether a rule opens port 443 alone, of a group of the configuration that is named for a load balancer.
+
+    Which group a rule belongs to is unknown before it is made, so that the address has to tell.
+    """
+    after = rule.after or {}
+    public = any((balancer.after or {}).get("internal") is False for balancer in _of_type(plan, "aws_lb"))
+    ports = (after.get("ip_protocol"), after.get("from_port"), after.get("to_port"))
+    named = rule.address.endswith("aws_vpc_security_group_ingress_rule.https")
+    return public and named and ports == ("tcp", 443, 443)
 
 
 def _secrets(state: Mapping[str, Any]) -> list[tuple[str, ...]]:

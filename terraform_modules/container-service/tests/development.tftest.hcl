@@ -22,8 +22,9 @@ variables {
   image               = "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders:1.4.2"
   min_tasks           = 1
   max_tasks           = 1
-  spot_percent        = 0
+  spot_percent        = 100
   office_hours_only   = true
+  read_only_root      = false
   execute_command     = true
   deletion_protection = false
   container_insights  = false
@@ -67,7 +68,7 @@ run "is_what_development_needs" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) + 1 <= 6
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length([aws_cloudwatch_metric_alarm.errors]) + length(aws_cloudwatch_metric_alarm.missing) <= 6
     error_message = "More than six alarms: people stop reading them."
   }
 
@@ -75,4 +76,40 @@ run "is_what_development_needs" {
     condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "The key must be rotated every year."
   }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.https.cidr_ipv4 == data.aws_vpc.this.cidr_block
+    error_message = "Only the VPC may reach a service that is not public."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 7
+    error_message = "The log must end at its retention."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.enable_execute_command && length(aws_iam_role_policy.session) == 1
+    error_message = "A developer can look into the container."
+  }
+}
+
+run "refuses_a_shell_in_a_read_only_container" {
+  command = plan
+
+  variables {
+    read_only_root = true
+  }
+
+  expect_failures = [var.execute_command]
+}
+
+run "refuses_office_hours_that_end_before_they_start" {
+  command = plan
+
+  variables {
+    office_start_hour = 12
+    office_end_hour   = 8
+  }
+
+  expect_failures = [var.office_end_hour]
 }

@@ -24,6 +24,7 @@ variables {
   max_tasks           = 6
   spot_percent        = 0
   office_hours_only   = false
+  read_only_root      = true
   execute_command     = false
   deletion_protection = true
   container_insights  = true
@@ -72,13 +73,28 @@ run "is_what_production_needs" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) + 1 <= 6
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length([aws_cloudwatch_metric_alarm.errors]) + length(aws_cloudwatch_metric_alarm.missing) <= 6
     error_message = "More than six alarms: people stop reading them."
   }
 
   assert {
     condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "The key must be rotated every year."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.https.cidr_ipv4 == data.aws_vpc.this.cidr_block
+    error_message = "Only the VPC may reach a service that is not public."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 90
+    error_message = "The log must end at its retention."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.missing) == 1 && length(aws_cloudwatch_log_group.insights) == 1
+    error_message = "Production is told of tasks that are missing, from Container Insights in a log group of its own."
   }
 }
 
@@ -91,4 +107,33 @@ run "refuses_memory_that_fargate_does_not_take" {
   }
 
   expect_failures = [var.memory_mib]
+}
+
+run "opens_443_alone_to_the_internet" {
+  command = plan
+
+  variables {
+    public = true
+  }
+
+  assert {
+    condition     = !aws_lb.this.internal && aws_lb.this.drop_invalid_header_fields
+    error_message = "A public service is reached from the internet, without malformed headers."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.https.cidr_ipv4 == "0.0.0.0/0" && aws_vpc_security_group_ingress_rule.https.from_port == 443 && aws_vpc_security_group_ingress_rule.https.to_port == 443
+    error_message = "Only port 443 is open to the internet."
+  }
+}
+
+run "refuses_spot_and_office_hours" {
+  command = plan
+
+  variables {
+    spot_percent      = 50
+    office_hours_only = true
+  }
+
+  expect_failures = [var.spot_percent, var.office_hours_only]
 }

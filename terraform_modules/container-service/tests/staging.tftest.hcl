@@ -24,7 +24,8 @@ variables {
   max_tasks           = 3
   spot_percent        = 100
   office_hours_only   = true
-  execute_command     = true
+  read_only_root      = true
+  execute_command     = false
   deletion_protection = false
   container_insights  = false
   log_retention_days  = 30
@@ -62,7 +63,7 @@ run "is_what_staging_needs" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) + 1 <= 6
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length([aws_cloudwatch_metric_alarm.errors]) + length(aws_cloudwatch_metric_alarm.missing) <= 6
     error_message = "More than six alarms: people stop reading them."
   }
 
@@ -70,4 +71,34 @@ run "is_what_staging_needs" {
     condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "The key must be rotated every year."
   }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.https.cidr_ipv4 == data.aws_vpc.this.cidr_block
+    error_message = "Only the VPC may reach a service that is not public."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "The log must end at its retention."
+  }
+
+  assert {
+    condition     = length(aws_ecs_task_definition.this.volume) == 1 && !aws_ecs_service.this.enable_execute_command
+    error_message = "Staging is read-only as production is, so that what cannot be written is found here."
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_scheduled_action.office) == 2 && aws_appautoscaling_scheduled_action.office["stop"].scalable_target_action[0].max_capacity == "0"
+    error_message = "No task may run outside office hours."
+  }
+}
+
+run "refuses_an_alarm_below_what_scaling_aims_at" {
+  command = plan
+
+  variables {
+    target_cpu_percent = 85
+  }
+
+  expect_failures = [var.alarm_cpu_percent]
 }
