@@ -1,34 +1,45 @@
 locals {
   # Every alarm looks at the worst node: metric math over the nodes, so that their number does not multiply the alarms.
+  # All of them for the lag too: after a failover the first node is a replica. A primary has no lag, hence the FILL.
   every_alarm = {
     engine-cpu = {
       metric    = "EngineCPUUtilization"
       nodes     = local.node_names
       threshold = var.alarm_engine_cpu_percent
+      stat      = "Maximum"
+      query     = "%s"
       text      = "The engine's one thread is above ${var.alarm_engine_cpu_percent} % for 15 minutes. Look for slow commands in the slow log, or order a larger size."
     }
     memory = {
       metric    = "DatabaseMemoryUsagePercentage"
       nodes     = local.node_names
       threshold = var.alarm_memory_percent
+      stat      = "Maximum"
+      query     = "%s"
       text      = "Data takes more than ${var.alarm_memory_percent} % of the memory. Above 100 % the policy is ${var.eviction_policy}. Order a larger size, or let keys expire sooner."
     }
     evictions = {
       metric    = "Evictions"
       nodes     = local.node_names
       threshold = var.alarm_evictions
+      stat      = "Sum" # counted by the minute
+      query     = "%s"
       text      = "More than ${var.alarm_evictions} keys were evicted in each of three 5 minutes: what is looked up is no longer there. Order a larger size, or let keys expire sooner."
     }
     connections = {
       metric    = "CurrConnections"
       nodes     = local.node_names
       threshold = var.alarm_connections
-      text      = "A node has more than ${var.alarm_connections} connections; ElastiCache takes 65000. Look for clients that open one for each request."
+      stat      = "Maximum"
+      query     = "%s"
+      text      = "A node has more than ${var.alarm_connections} connections; ElastiCache takes 65000, on small nodes fewer. Look for clients that open one for each request."
     }
     replication-lag = {
       metric    = "ReplicationLag"
-      nodes     = slice(local.node_names, 1, local.node_count)
+      nodes     = var.replica_count > 0 ? local.node_names : []
       threshold = var.alarm_replication_lag_s
+      stat      = "Maximum"
+      query     = "FILL(%s, 0)"
       text      = "A replica is more than ${var.alarm_replication_lag_s} s behind: what it has not received is lost when the primary fails. Look for large writes, or order a larger size."
     }
   }
@@ -51,7 +62,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   metric_query {
     id          = "worst"
-    expression  = "MAX([${join(",", [for index, node in each.value.nodes : "node${index}"])}])"
+    expression  = "MAX([${join(",", [for index, node in each.value.nodes : format(each.value.query, "node${index}")])}])"
     label       = "${each.value.metric} of the worst node"
     return_data = true
   }
@@ -68,7 +79,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
         metric_name = each.value.metric
         dimensions  = { CacheClusterId = metric_query.value }
         period      = 300
-        stat        = "Maximum"
+        stat        = each.value.stat
       }
     }
   }

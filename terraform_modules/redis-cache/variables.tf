@@ -35,7 +35,7 @@ variable "environment" {
 # Engine and size
 
 variable "engine_version" {
-  description = "Version of Valkey, with its minor version. Patches are kept current by AWS in the maintenance window."
+  description = "Version of Valkey, with its minor version. Patches are kept current by AWS; minor and major versions are not."
   type        = string
   default     = "8.0"
   nullable    = false
@@ -91,6 +91,11 @@ variable "keyspace_events" {
   validation {
     condition     = can(regex("^[KEg$lshzxedtmnA]*$", var.keyspace_events))
     error_message = "The events must be letters of notify-keyspace-events, such as Ex for expired keys, or empty."
+  }
+
+  validation {
+    condition     = var.keyspace_events == "" || can(regex("[KE]", var.keyspace_events))
+    error_message = "Without K (keyspace) or E (keyevent) nothing is published. Add one of them, such as Ex for expired keys, or leave the events empty."
   }
 }
 
@@ -153,6 +158,17 @@ variable "maintenance_window" {
   validation {
     condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.maintenance_window))
     error_message = "The maintenance window must look like sun:04:00-sun:05:00 (UTC)."
+  }
+}
+
+variable "restore_snapshot_name" {
+  description = "Snapshot that the cache is filled with when it is made. Later changes do nothing. Null makes it empty."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.restore_snapshot_name == null || can(regex("^[a-zA-Z0-9.:-]{1,255}$", var.restore_snapshot_name))
+    error_message = "The snapshot must be a name such as automatic.orders-production-2026-01-31-02-00, or null."
   }
 }
 
@@ -338,7 +354,7 @@ variable "alarm_evictions" {
 variable "alarm_connections" {
   description = "Connections to one node above which the alarm goes off, over 15 minutes."
   type        = number
-  default     = 50000
+  default     = 10000
   nullable    = false
 
   validation {
