@@ -185,24 +185,35 @@ class TestAService:
         assert (target["min_capacity"], target["max_capacity"]) == (2, 6)
         assert _after(plan, "aws_appautoscaling_scheduled_action") == {}
 
-    def test_takes_another_share_of_spot_and_another_number_without_a_new_service(
+    def test_takes_another_share_of_spot_and_other_bounds_without_a_new_service(
         self, make_workspace: MakeWorkspace
     ) -> None:
         staging = SERVICE.variables("staging")
         own = make_workspace(SERVICE, "container-service-spot")
         assert own.plan_and_apply(staging).code == 0
-        (service,) = (
-            c
-            for c in parse_plan(own.plan({**staging, "spot_percent": 50, "max_tasks": 4})).changes
-            if c.type == "aws_ecs_service"
-        )
-        assert service.verb == "update"
-        assert (service.after or {})["force_new_deployment"] is True
-        strategy = (service.after or {})["capacity_provider_strategy"]
-        assert sorted((p["capacity_provider"], p["base"], p["weight"]) for p in strategy) == [  # type: ignore[attr-defined]
+        changed = {**staging, "spot_percent": 50, "max_tasks": 4}
+        changes = {c.address.removeprefix("module.this."): c for c in parse_plan(own.plan(changed)).changes}
+        service: Any = changes["aws_ecs_service.this"].after
+        assert changes["aws_ecs_service.this"].verb == "update"
+        assert service["force_new_deployment"] is True
+        strategy = service["capacity_provider_strategy"]
+        assert sorted((p["capacity_provider"], p["base"], p["weight"]) for p in strategy) == [
             ("FARGATE", 1, 50),
             ("FARGATE_SPOT", 0, 50),
         ]
+        # AWS drops policies and schedules with their target, so that all of them are made anew.
+        replaced = {address for address, change in changes.items() if change.verb == "replace"}
+        assert replaced == {
+            "aws_appautoscaling_target.this",
+            'aws_appautoscaling_policy.this["cpu"]',
+            'aws_appautoscaling_policy.this["requests"]',
+            'aws_appautoscaling_scheduled_action.office["start"]',
+            'aws_appautoscaling_scheduled_action.office["stop"]',
+        }
+        assert own.apply().code == 0
+        target = _stored(own, "aws_appautoscaling_target", "this")
+        assert (target["min_capacity"], target["max_capacity"]) == (1, 4)
+        assert not parse_plan(own.plan(changed)).has_changes
 
 
 class TestAnIdentity:
