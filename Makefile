@@ -26,10 +26,14 @@ RUN_STAMP := .venv/.installed-$(basename $(RUN_LOCK))-$(firstword $(shell cksum 
 # The development packages include those that run the portal.
 INSTALLED := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(RUN_STAMP))
 
+# Checkov lives in an environment of its own: it pins what the portal needs in newer versions.
+CHECKOV_HOME := .venv/checkov
+CHECKOV_STAMP := $(CHECKOV_HOME)/.installed-$(firstword $(shell cksum < requirements-checkov.lock))
+
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-UV := $(BIN)/uv pip install --quiet --no-config --python $(BIN)/python
+UV := $(BIN)/uv pip install --quiet --no-config
 
 # uv installs several times as fast as pip, but knows nothing of pip's settings: where pip has an index of its own, or
 # uv cannot reach one, pip does all of it. uv itself comes, with its hashes, out of the development lock.
@@ -37,8 +41,8 @@ define install_lock
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > .venv/uv.lock
 	@{ ! $(PIP) config list | grep -q '\.\(index-url\|no-index\)=' \
 		&& $(PIP) install --quiet --quiet --require-hashes -r .venv/uv.lock \
-		&& $(UV) --require-hashes -r $(1); } \
-		|| $(PIP) install --quiet --quiet --require-hashes -r $(1)
+		&& $(UV) --python $(2)/bin/python --require-hashes -r $(1); } \
+		|| $(PIP) --python $(2)/bin/python install --quiet --quiet --require-hashes -r $(1)
 endef
 
 .PHONY: help
@@ -94,18 +98,24 @@ venv: python
 
 $(RUN_STAMP): $(RUN_LOCK) | venv
 	@echo "Installing the packages of $(RUN_LOCK) into .venv (once)"
-	$(call install_lock,$(RUN_LOCK))
+	$(call install_lock,$(RUN_LOCK),.venv)
 	@rm -f .venv/.installed-requirements-*
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.lock | venv
 	@echo "Installing the packages of requirements-dev.lock into .venv (once)"
-	$(call install_lock,requirements-dev.lock)
+	$(call install_lock,requirements-dev.lock,.venv)
 	@rm -f .venv/.installed-*
 	@touch $@
 
 .PHONY: install
 install: $(DEV_STAMP) ## Install everything that development needs into .venv
+
+$(CHECKOV_STAMP): requirements-checkov.lock | install
+	@echo "Installing the packages of requirements-checkov.lock into $(CHECKOV_HOME) (once)"
+	@$(BIN)/python -m venv --clear --without-pip $(CHECKOV_HOME)
+	$(call install_lock,requirements-checkov.lock,$(CHECKOV_HOME))
+	@touch $@
 
 # --- Check -------------------------------------------------------------------------------------------------
 
@@ -113,7 +123,7 @@ install: $(DEV_STAMP) ## Install everything that development needs into .venv
 test: check ## Set up, then all checks and all tests: what CI runs
 
 .PHONY: check
-check: lint pytest ## Format, lint, types, layers, migrations, deployment settings, API schema, templates, tests
+check: lint checkov pytest ## Format, lint, types, layers, migrations, deployment settings, API schema, templates, modules, tests
 
 # As in production: behind TLS. The keys are for these checks alone, which read and write no data.
 CHECK_MANAGE := env DRAWBRIDGE_HOME=.venv/check-home DRAWBRIDGE_HTTPS=1 \
@@ -121,7 +131,7 @@ CHECK_MANAGE := env DRAWBRIDGE_HOME=.venv/check-home DRAWBRIDGE_HTTPS=1 \
 	DRAWBRIDGE_ENCRYPTION_KEYS=checks:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= $(MANAGE)
 
 .PHONY: lint
-lint: install ## Everything of `make check` but the tests
+lint: install ## Everything of `make check` but checkov and the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy portal catalog provisioner
@@ -132,6 +142,12 @@ lint: install ## Everything of `make check` but the tests
 	$(CHECK_MANAGE) makemigrations --check --dry-run
 	$(CHECK_MANAGE) check --deploy --fail-level WARNING
 	$(CHECK_MANAGE) spectacular --validate --fail-on-warn --file .venv/openapi.yaml
+
+# Asks no server. A finding fails unless a comment in its block says why it stays: `# checkov:skip=CKV_AWS_1: reason`.
+.PHONY: checkov
+checkov: $(CHECKOV_STAMP) ## Look through the golden paths for what is insecure
+	CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true $(CHECKOV_HOME)/bin/checkov \
+		--directory terraform_modules --framework terraform --skip-download --compact --quiet
 
 # Everything on SQLite with a broker in memory; then, on PostgreSQL and Redis, what they could do differently.
 # Only the pure core is traced for coverage, and only by its own tests: tracing slows every test down.
@@ -157,8 +173,9 @@ bench: $(INSTALLED) ## Time an order from POST to applied against bare Terraform
 
 # --- Keep --------------------------------------------------------------------------------------------------
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --no-header pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header
+LOCK := $(COMPILE) pyproject.toml
 # The development lock is made first; the others may hold no other version than it does.
 .PHONY: lock
 lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: newest versions)
@@ -167,6 +184,7 @@ lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: ne
 	$(LOCK) --constraint .venv/constraints.txt -o requirements.lock
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded -o requirements-embedded.lock
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded --extra engine -o requirements-engine.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:checkov -o requirements-checkov.lock
 
 .PHONY: clean
 clean: ## Remove .venv and caches; the data under var/ stays

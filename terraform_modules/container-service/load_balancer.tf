@@ -1,4 +1,5 @@
 resource "aws_lb" "this" {
+  # checkov:skip=CKV2_AWS_28: what to block depends on the application, which attaches a web ACL of its own
   name               = local.identifier
   load_balancer_type = "application"
   internal           = !var.public

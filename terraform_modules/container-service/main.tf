@@ -168,6 +168,7 @@ resource "aws_ecs_service" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_338: how long logs are kept is a parameter: a year of a development environment's logs is paid for and read by nobody
   name              = "/drawbridge/service/${local.identifier}"
   retention_in_days = var.log_retention_days
   kms_key_id        = local.kms_key_arn

@@ -8,6 +8,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "postgresql" {
+  # checkov:skip=CKV_AWS_338: how long logs are kept is a parameter: a year of a development environment's logs is paid for and read by nobody
   for_each = local.log_groups
 
   name              = each.value

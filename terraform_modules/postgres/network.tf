@@ -80,6 +80,7 @@ resource "aws_vpc_security_group_ingress_rule" "database_from_proxy" {
 }
 
 resource "aws_security_group" "proxy" {
+  # checkov:skip=CKV2_AWS_5: attached to the proxy, which the check does not know as something to attach to
   count = var.proxy_enabled ? 1 : 0
 
   name_prefix = "${local.identifier}-proxy-"

@@ -29,6 +29,7 @@ locals {
 }
 
 resource "aws_elasticache_replication_group" "this" {
+  # checkov:skip=CKV2_AWS_50: both follow the parameters replica_count and multi_az: a cache for development is one node
   replication_group_id = local.identifier
   description          = "Cache ${var.name} in ${var.environment}"
 
@@ -141,6 +142,7 @@ resource "aws_elasticache_parameter_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_338: how long logs are kept is a parameter: a year of a development environment's logs is paid for and read by nobody
   for_each = toset(["engine-log", "slow-log"])
 
   name              = "/aws/elasticache/${local.identifier}/${each.key}"

@@ -1,4 +1,5 @@
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_338: how long logs are kept is a parameter: a year of a development environment's logs is paid for and read by nobody
   name              = "/drawbridge/vm/${local.identifier}"
   retention_in_days = var.log_retention_days
   kms_key_id        = local.kms_key_arn
@@ -8,6 +9,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 # EC2 sees neither memory nor disks; the agent does. Summed up by group, because a machine's name says nothing.
 resource "aws_ssm_parameter" "agent" {
+  # checkov:skip=CKV2_AWS_34: the agent's settings are no secret, and every machine reads them
   name        = "/drawbridge/vm/${local.identifier}/cloudwatch-agent"
   description = "Configuration of the CloudWatch agent of ${local.identifier}"
   type        = "String"

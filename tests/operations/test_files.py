@@ -13,6 +13,7 @@ from portal.embedded import stack
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
+APART = "requirements-checkov.lock"  # installed into an environment of its own
 SETTING = re.compile(r'(?:env(?:\.\w+)?|_secret)\(\s*"([A-Z][A-Z0-9_]+)"')
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;]+)", re.MULTILINE)
 
@@ -47,7 +48,9 @@ class TestLock:
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:", text)
         assert text.count("--hash=sha256:") >= len(pins(lock)) > 50
 
-    @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+    @pytest.mark.parametrize(
+        "lock", [lock for lock in LOCKS if lock.name != APART], ids=lambda lock: lock.name
+    )
     def test_has_the_versions_of_the_development_lock(self, lock: Path) -> None:
         development = pins(ROOT / "requirements-dev.lock")
         assert pins(lock).items() <= development.items()
@@ -66,6 +69,40 @@ class TestLock:
         groups = {**project["project"]["optional-dependencies"], **project["dependency-groups"]}
         asked = wanted(project["project"]["dependencies"]).union(*(wanted(groups[extra]) for extra in extras))
         assert asked <= set(pins(ROOT / lock))
+
+    def test_keeps_checkov_and_what_it_pins_apart(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        assert wanted(project["dependency-groups"]["checkov"]) <= set(pins(ROOT / APART))
+        assert "django" not in pins(ROOT / APART)
+        assert "checkov" not in pins(ROOT / "requirements-dev.lock")
+
+
+class TestCheckov:
+    """What `make checkov` is told to leave alone; that nothing else is wrong, it says itself."""
+
+    SKIP = re.compile(r"\bcheckov:skip=(?P<check>\w*)(?P<reason>.*)")
+
+    def test_is_told_a_reason_for_each_exception(self) -> None:
+        unexplained = [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+            for path in sorted((ROOT / "terraform_modules").rglob("*.tf"))
+            for number, line in enumerate(path.read_text().splitlines(), start=1)
+            if (found := self.SKIP.search(line))
+            and not (
+                re.fullmatch(r"CKV2?_AWS_\d+", found["check"])
+                and found["reason"].startswith(": ")
+                and len(found["reason"].split()) > 4
+            )
+        ]
+        assert unexplained == []
+
+    def test_is_told_of_exceptions_nowhere_but_beside_them(self) -> None:
+        recipe = subprocess.run(
+            ["make", "--dry-run", "checkov"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert "--framework terraform" in recipe
+        assert not re.search(r"--(skip-check|check|soft-fail|baseline|skip-path)\b", recipe)
+        assert not [*ROOT.glob(".checkov.y*ml"), *(ROOT / "terraform_modules").rglob(".checkov.y*ml")]
 
 
 class TestProcfile:
@@ -114,7 +151,7 @@ class TestCompose:
 class TestMakefile:
     def test_lists_its_targets_when_called_alone(self) -> None:
         said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        assert {"demo", "up", "test", "check", "lock", "bench", "clean"} <= set(
+        assert {"demo", "up", "test", "check", "checkov", "lock", "bench", "clean"} <= set(
             re.findall(r"make (\w+)", said)
         )
 
