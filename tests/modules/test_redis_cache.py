@@ -203,6 +203,16 @@ class TestASnapshotToRestore:
             assert not plan.has_changes
 
 
+class TestAnUpgrade:
+    def test_happens_in_place(self, restored: Workspace) -> None:
+        plan = parse_plan(restored.plan({**RESTORED, "engine_version": "8.1"}))
+        verbs = {change.address.removeprefix("module.this."): change.verb for change in plan.changes}
+        assert verbs[f"{GROUP}.this"] == "update"
+        assert [address for address, verb in verbs.items() if verb == "replace"] == [
+            "terraform_data.generation"
+        ]
+
+
 class TestTheConsumersPolicy:
     def test_signs_in_as_one_user_to_one_cache_and_does_nothing_else(self, restored: Workspace) -> None:
         outputs = restored.state()["outputs"]["all"]["value"]
