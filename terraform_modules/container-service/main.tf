@@ -177,6 +177,8 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "insights" {
+  # checkov:skip=CKV_AWS_338: how long logs are kept is a parameter: a year of a development environment's logs is paid for and read by nobody
+
   count = var.container_insights ? 1 : 0
 
   name              = "/aws/ecs/containerinsights/${local.identifier}/performance"

@@ -62,7 +62,7 @@ resource "aws_db_instance" "this" {
   deletion_protection      = var.deletion_protection
   delete_automated_backups = !var.final_snapshot
   skip_final_snapshot      = !var.final_snapshot
-  # Unique for the life of the database: a second one of the same name must not collide with the first one's snapshot.
+  # Unique for the life of the instance: a second one of the same name must not collide with the first one's snapshot.
   final_snapshot_identifier = var.final_snapshot ? local.final_snapshot_identifier : null
 
   database_insights_mode                = var.database_insights_mode
@@ -80,7 +80,13 @@ resource "aws_db_instance" "this" {
 }
 
 locals {
-  final_snapshot_identifier = "${local.identifier}-final-${trimprefix(aws_security_group.database.id, "sg-")}"
+  final_snapshot_identifier = "${local.identifier}-final-${substr(terraform_data.generation.id, 0, 8)}"
+}
+
+# A database that takes this one's place must not find its final snapshot's name taken, so whatever replaces the instance
+# gives the name a new ending.
+resource "terraform_data" "generation" {
+  triggers_replace = [local.kms_key_arn, var.database_name]
 }
 
 # A replica takes storage, encryption, user and subnet group from its source.
