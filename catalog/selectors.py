@@ -75,27 +75,29 @@ def find_version(item: CatalogItem, version: str | None = None) -> CatalogItemVe
     return next((one for one in _at_hand(item) if one.version == version), None)
 
 
-def newest_published() -> dict[int, CatalogItemVersion]:
-    """Return, by item, the published version that a workspace of an older version can be upgraded to."""
-    by_item: dict[int, list[CatalogItemVersion]] = defaultdict(list)
-    versions = CatalogItemVersion.objects.filter(
-        item__retired_at__isnull=True, lifecycle=Lifecycle.PUBLISHED
-    ).only("item_id", "version", "lifecycle")
-    for version in versions:
-        by_item[version.item_id].append(version)
-    found = {item_id: _default_of(of_item) for item_id, of_item in by_item.items()}
-    return {item_id: version for item_id, version in found.items() if version is not None}
+def newest_published(item_id: int) -> CatalogItemVersion | None:
+    """Return the published version that a workspace of an older version can be upgraded to, if the item is offered."""
+    return _default_of(_offered_versions().filter(item_id=item_id, lifecycle=Lifecycle.PUBLISHED))
 
 
 def outdated_versions() -> dict[int, str]:
-    """Return, by the key of every version that has a newer published one, the number of that."""
-    newest = newest_published()
-    versions = CatalogItemVersion.objects.filter(item_id__in=newest).only("item_id", "version")
-    return {
-        one.pk: newest[one.item_id].version
-        for one in versions
-        if version_key(one.version) < version_key(newest[one.item_id].version)
-    }
+    """Return, by the key of every version that has a newer published one, the number of that. One query."""
+    by_item: dict[int, list[CatalogItemVersion]] = defaultdict(list)
+    for version in _offered_versions():
+        by_item[version.item_id].append(version)
+    found: dict[int, str] = {}
+    for versions in by_item.values():
+        newest = _default_of(one for one in versions if one.lifecycle == Lifecycle.PUBLISHED)
+        if newest is not None:
+            key = version_key(newest.version)
+            found |= {one.pk: newest.version for one in versions if version_key(one.version) < key}
+    return found
+
+
+def _offered_versions() -> QuerySet[CatalogItemVersion]:
+    return CatalogItemVersion.objects.filter(item__retired_at__isnull=True).only(
+        "item_id", "version", "lifecycle"
+    )
 
 
 def _at_hand(item: CatalogItem) -> Iterable[CatalogItemVersion]:
