@@ -158,5 +158,5 @@ def _explained(
         )
         return replace(problem, message=f"{said}. {more}")
     if name in added and problem.code == "required":
-        return replace(problem, message=f"{said}. It is new in {version}: pass it through `parameters`.")
+        return replace(problem, message=f"{said}. It is new in {version}.")
     return problem
