@@ -69,8 +69,8 @@ class _ReadOnlyAdmin(ModelAdmin):
 class CatalogItemAdmin(_ReadOnlyAdmin):
     """Items as their newest version describes them."""
 
-    list_display = ["slug", "name", "category", "owner", "lifecycle", "source", "retired_at"]
-    list_filter = ["lifecycle", "category", "source"]
+    list_display = ["slug", "name", "category", "owner", "lifecycle", "maturity", "source", "retired_at"]
+    list_filter = ["lifecycle", "maturity", "category", "source"]
     search_fields = ["slug", "name"]
 
 
@@ -78,11 +78,12 @@ class CatalogItemAdmin(_ReadOnlyAdmin):
 class CatalogItemVersionAdmin(_ReadOnlyAdmin):
     """Published versions without their archive."""
 
-    list_display = ["item", "version", "short_digest", "published_at"]
+    list_display = ["item", "version", "lifecycle", "maturity", "short_digest", "published_at"]
     list_select_related = ["item"]
-    list_filter = ["item"]
+    list_filter = ["lifecycle", "item"]
     fields = [
-        *("item", "version", "module_digest", "published_at"),
+        *("item", "version", "module_digest", "published_at", "lifecycle", "maturity"),
+        *("deprecated_since", "deprecated_until", "successor", "deprecation_reason"),
         *("git_url", "git_ref", "git_subpath", "git_commit"),
         *("manifest_text", "parameter_text", "readme"),
     ]

@@ -66,7 +66,12 @@ def module_digest(files: Mapping[str, bytes]) -> str:
 
 
 def module_digest_of_content(content: bytes) -> str:
-    """Return the digest of an archive that `pack_module` made, without writing anything to disk.
+    """Return the digest of an archive that `pack_module` made. Raises what `files_of_content` raises."""
+    return module_digest(files_of_content(content))
+
+
+def files_of_content(content: bytes) -> dict[str, bytes]:
+    """Return the files of an archive that `pack_module` made, without writing anything to disk.
 
     Raises UnfitContent for an archive that holds anything but plain files or is larger than a module may be.
     """
@@ -85,7 +90,7 @@ def module_digest_of_content(content: bytes) -> str:
                 files[member.name] = opened.read()
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UnfitContent("", f"the archive cannot be read: {error}") from error
-    return module_digest(files)
+    return files
 
 
 def _files_under(folder: Path, root: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from catalog.lifecycle import EXPERIMENTAL, PUBLISHED, Deprecation, Standing
 from catalog.spec import thawed
 
 HARD_MANDATORY: Final = "hard-mandatory"
@@ -87,14 +88,17 @@ class EstimateResource:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the portal shows, fills in and guards when one version of a module is ordered."""
+    """What the portal shows, fills in and guards when one version of a module is ordered.
+
+    `standing` and `earlier_versions` are what catalog.yaml says of the lifecycle. They are no content, so `to_json`
+    leaves them out: what holds is on the versions themselves.
+    """
 
     slug: str
     name: str
     summary: str
     category: str
     owner: str
-    lifecycle: str
     version: str
     name_variable: str
     region: str
@@ -110,6 +114,8 @@ class Manifest:
     approvals: tuple[ApprovalHint, ...] = ()
     estimate: tuple[EstimateRow, ...] = ()
     connect: str = ""
+    standing: Standing = field(default=Standing(), compare=False)
+    earlier_versions: Mapping[str, Standing] = field(default_factory=dict, compare=False)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -193,6 +199,8 @@ def from_json(data: Mapping[str, Any]) -> Manifest:
             for e in data.get("estimate", ())
         ),
         connect=data.get("connect", ""),
+        standing=_standing(data),
+        earlier_versions={version: _standing(of) for version, of in data.get("earlier_versions", {}).items()},
     )
 
 
@@ -233,11 +241,19 @@ _REQUIRED_TEXTS: Final = (
     "summary",
     "category",
     "owner",
-    "lifecycle",
     "version",
     "name_variable",
     "region",
 )
+
+
+def _standing(data: Mapping[str, Any]) -> Standing:
+    deprecation = data.get("deprecation")
+    return Standing(
+        data.get("lifecycle", PUBLISHED),
+        data.get("maturity", EXPERIMENTAL),
+        None if deprecation is None else Deprecation.from_json(deprecation),
+    )
 
 
 def _frozen(value: Any) -> Any:

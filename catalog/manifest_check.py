@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from catalog import manifest as manifests
 from catalog.conditions import holds
 from catalog.constraints import same_json, shown
+from catalog.lifecycle import DEPRECATED, DRAFT, MATURITIES, PUBLISHED, Deprecation
 from catalog.manifest import Guardrail, Manifest
 from catalog.manifest_file import (
     LocatedDocument,
@@ -21,7 +23,7 @@ from catalog.manifest_file import (
 from catalog.problems import ManifestProblem
 from catalog.spec import MISSING, ParameterSpec, thawed
 from catalog.variables import ReadVariables
-from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN
+from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN, version_key
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,13 @@ def read_manifest(
         document = read_document(text, file)
     except UnreadableFile as error:
         return ReadManifest(None, None, (*error.problems, *variables.problems))
-    problems = schema_problems(document)
+    if isinstance(document.data, dict) and document.data.get("lifecycle") in MATURITIES:
+        word = document.data["lifecycle"]
+        reason = (
+            f"{word} says how far it can be relied on; write `lifecycle: published` and `maturity: {word}`"
+        )
+        return ReadManifest(None, None, (document.problem(("lifecycle",), reason),), document)
+    problems = schema_problems(document) or lifecycle_problems(document, slug)
     if problems:
         return ReadManifest(None, None, (*problems, *variables.problems), document)
     manifest = manifests.from_json(document.data | {"slug": slug})
@@ -77,6 +85,63 @@ def environment_problems(document: LocatedDocument, known: Iterable[str]) -> lis
         for place in places
         if place[-1] not in names
     ]
+
+
+def lifecycle_problems(document: LocatedDocument, slug: str) -> list[ManifestProblem]:
+    """Return what is wrong with a manifest's lifecycle, whose form is right."""
+    data = document.data
+    found = _standing_problems(document, (), data, slug, data["version"])
+    for version, standing in data.get("earlier_versions", {}).items():
+        place = ("earlier_versions", version)
+        if not re.match(VERSION_PATTERN, version) or len(version) > VERSION_MAX_LENGTH:
+            found.append(document.problem(place, f"{shown(version)} is no semantic version such as 1.0.0"))
+        elif re.match(VERSION_PATTERN, data["version"]) and version_key(version) >= version_key(
+            data["version"]
+        ):
+            found.append(document.problem(place, f"is not earlier than this version, {data['version']}"))
+        else:
+            found += _standing_problems(document, place, standing, slug, version)
+    return found
+
+
+def _standing_problems(
+    document: LocatedDocument, place: tuple[str | int, ...], data: Mapping[str, Any], slug: str, version: str
+) -> list[ManifestProblem]:
+    lifecycle, written = data["lifecycle"], data.get("deprecation")
+    where = (*place, "deprecation")
+    if written is None:
+        if lifecycle != DEPRECATED:
+            return []
+        reason = "deprecated needs a deprecation: since when, until when, the successor and why"
+        return [document.problem((*place, "lifecycle"), reason)]
+    if lifecycle in (DRAFT, PUBLISHED):
+        return [
+            document.problem(where, f"the version is {lifecycle}; say lifecycle: deprecated, or leave it out")
+        ]
+    problems = []
+    for key in ("since", "until"):
+        try:
+            date.fromisoformat(written.get(key, "2000-01-01"))
+        except ValueError:
+            problems.append(
+                document.problem((*where, key), f"{shown(written[key])} is no date of the calendar")
+            )
+    if problems:
+        return problems
+    deprecation = Deprecation.from_json(written)
+    if deprecation.until is not None and deprecation.until < deprecation.since:
+        problems.append(document.problem((*where, "until"), "lies before since"))
+    successor = deprecation.successor_version
+    if successor and not re.match(VERSION_PATTERN, successor):
+        problems.append(
+            document.problem(
+                (*where, "successor"), f"{shown(successor)} is no semantic version such as 1.0.0"
+            )
+        )
+    if deprecation.successor_item == slug and successor in ("", version):
+        what = "its own successor" if successor else "this item itself; name a version of it, as slug@version"
+        problems.append(document.problem((*where, "successor"), f"is {what}"))
+    return problems
 
 
 class _Check:

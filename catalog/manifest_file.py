@@ -26,11 +26,11 @@ _SCHEMA: Final = json.loads(FilePath(__file__).with_name("manifest.schema.json")
 _VALIDATOR: Final = Draft202012Validator(_SCHEMA)
 
 
-class _CoreLoader(yaml.SafeLoader):
+class CoreLoader(yaml.SafeLoader):
     """Safe YAML with the types of YAML 1.2's core schema: `no` is text, and so is 2026-01-01."""
 
 
-_CoreLoader.yaml_implicit_resolvers = {}
+CoreLoader.yaml_implicit_resolvers = {}
 _RESOLVERS = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -42,7 +42,7 @@ _RESOLVERS = (
     ),
 )
 for _tag, _regex, _first in _RESOLVERS:
-    _CoreLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_regex})$"), _first)
+    CoreLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_regex})$"), _first)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_document(text: str, file: str) -> LocatedDocument:
         raise UnreadableFile(ManifestProblem(file, 0, f"is larger than {MAX_FILE_BYTES // 1024} KiB"))
     try:
         _check_events(text, file)
-        root = yaml.compose(text, Loader=_CoreLoader)
+        root = yaml.compose(text, Loader=CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = f"is no valid YAML: {error.problem or error.context}"
@@ -98,7 +98,7 @@ def read_document(text: str, file: str) -> LocatedDocument:
         raise UnreadableFile(ManifestProblem(file, 0, "is empty"))
     lines: dict[Path, int] = {}
     problems: list[ManifestProblem] = []
-    constructor = _CoreLoader("")
+    constructor = CoreLoader("")
     try:
         data = _data(root, (), lines, problems, file, constructor)
     finally:
@@ -111,7 +111,7 @@ def read_document(text: str, file: str) -> LocatedDocument:
 def _check_events(text: str, file: str) -> None:
     """Refuse aliases and deep nesting before the document is composed: PyYAML's time grows steeply with the depth."""
     depth = 0
-    for event in yaml.parse(text, Loader=_CoreLoader):
+    for event in yaml.parse(text, Loader=CoreLoader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise UnreadableFile(

@@ -1,6 +1,6 @@
 """Tables of the catalog: the organisation that owns things and the items that may be ordered."""
 
-from catalog.models.item import CatalogItem, CatalogItemVersion, Lifecycle
+from catalog.models.item import CatalogItem, CatalogItemVersion, Lifecycle, Maturity
 from catalog.models.organisation import CostCenter, Criticality, Environment, Service, Team
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Criticality",
     "Environment",
     "Lifecycle",
+    "Maturity",
     "Service",
     "Team",
 ]

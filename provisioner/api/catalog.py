@@ -10,9 +10,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
 from catalog import json_schema, selectors
-from catalog.models import CatalogItem, Environment, Lifecycle
+from catalog.models import CatalogItem, Environment, Lifecycle, Maturity
 from provisioner.api.serializers import catalog as documents
 from provisioner.api.view import ApiView, ListView, Request, Response
+from provisioner.selectors import is_platform
 
 READ: dict[str, str] = {"GET": "catalog:read"}
 
@@ -22,10 +23,11 @@ class ItemFilter(django_filters.FilterSet):
 
     category = django_filters.CharFilter(label="Category, exactly.")
     lifecycle = django_filters.ChoiceFilter(choices=Lifecycle.choices)
+    maturity = django_filters.ChoiceFilter(choices=Maturity.choices)
 
 
 class Items(ListView):
-    """Published items, by category and name."""
+    """Items that the caller may order, by category and name; drafts are shown to platform engineers alone."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.ItemSerializer
@@ -34,7 +36,7 @@ class Items(ListView):
     ordering = ("category", "name", "slug")
 
     def get_queryset(self) -> QuerySet[CatalogItem]:
-        return selectors.published_items()
+        return selectors.published_items(drafts=is_platform(self.request.user))
 
 
 class ItemDetail(ApiView):
@@ -45,7 +47,7 @@ class ItemDetail(ApiView):
 
     @extend_schema(operation_id="catalog_items_retrieve")
     def get(self, request: Request, slug: str) -> Response:
-        return Response(self.get_serializer(published(slug)).data)
+        return Response(self.get_serializer(published(slug, request)).data)
 
 
 class VersionSchema(ApiView):
@@ -70,15 +72,15 @@ class VersionSchema(ApiView):
                     ]
                 }
             )
-        found = selectors.find_version(published(slug), version)
+        found = selectors.find_version(published(slug, request), version)
         if found is None:
             raise NotFound
         return Response(json_schema.version_schema(found, environment))
 
 
-def published(slug: str) -> CatalogItem:
-    """Return the published item. Raises NotFound."""
-    item = selectors.item_by_slug(slug)
+def published(slug: str, request: Request) -> CatalogItem:
+    """Return the item that the caller may order. Raises NotFound."""
+    item = selectors.item_by_slug(slug, drafts=is_platform(request.user))
     if item is None:
         raise NotFound
     return item

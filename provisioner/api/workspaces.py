@@ -8,15 +8,19 @@ from django.db.models import Prefetch, QuerySet
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 
+from catalog import selectors as catalog_selectors
+from catalog.differences import ParameterDifference
 from catalog.models import Criticality
+from catalog.spec import MISSING
 from provisioner import selectors
+from provisioner.api.evaluations import document as evaluation_document
 from provisioner.api.runs import run_answer
 from provisioner.api.serializers import workspaces as documents
 from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.run import ACTIVE
 from provisioner.models import Run, StateVersion, Workspace
-from provisioner.services import submit
+from provisioner.services import submit, upgrade
 
 READ: dict[str, str] = {"GET": "workspaces:read"}
 
@@ -39,6 +43,15 @@ class WorkspaceFilter(django_filters.FilterSet):
     open = django_filters.BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Only what is still there (true) or gone (false)."
     )
+    outdated = django_filters.BooleanFilter(
+        method="filter_outdated", label="Those that a newer published version waits for (true), or not."
+    )
+
+    def filter_outdated(self, queryset: QuerySet[Workspace], name: str, value: bool) -> QuerySet[Workspace]:
+        outdated = list(catalog_selectors.outdated_versions())
+        if value:
+            return queryset.filter(item_version_id__in=outdated)
+        return queryset.exclude(item_version_id__in=outdated)
 
 
 class Workspaces(ListView):
@@ -67,7 +80,7 @@ class WorkspaceDetail(ApiView):
 
 
 class WorkspaceRuns(ApiView):
-    """Change or destroy a workspace; its runs are at `/runs/?workspace=`."""
+    """Change, upgrade or destroy a workspace; its runs are at `/runs/?workspace=`."""
 
     required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
     serializer_class = documents.NewRunSerializer
@@ -79,6 +92,15 @@ class WorkspaceRuns(ApiView):
             run = submit.submit_destroy(
                 workspace_id, justification=wanted["justification"], requester=self.caller(), now=self.now()
             )
+        elif wanted["kind"] == documents.UPGRADE:
+            run = submit.submit_upgrade(
+                workspace_id,
+                version=wanted.get("version"),
+                parameters=wanted.get("parameters", {}),
+                justification=wanted["justification"],
+                requester=self.caller(),
+                now=self.now(),
+            )
         else:
             run = submit.submit_update(
                 workspace_id,
@@ -88,6 +110,52 @@ class WorkspaceRuns(ApiView):
                 now=self.now(),
             )
         return run_answer(request, run, status=201)
+
+
+class UpgradeEvaluations(ApiView):
+    """Evaluate an upgrade: what it would change, cost and need, without any effect.
+
+    Problems of parameters are part of the answer; a version that nobody knows or that is not newer is refused.
+    """
+
+    required_scopes: ClassVar[dict[str, str]] = {"POST": "workspaces:read"}
+    serializer_class = documents.UpgradeAskSerializer
+
+    @extend_schema(
+        operation_id="workspaces_upgrade_evaluations_create",
+        responses={200: documents.UpgradeEvaluationSerializer},
+    )
+    def post(self, request: Request, workspace_id: uuid.UUID) -> Response:
+        wanted = self.body(request)
+        workspace = selectors.workspace_visible(request.user, workspace_id)
+        found = upgrade.preview(
+            workspace,
+            version=wanted.get("version"),
+            parameters=wanted.get("parameters", {}),
+            requester=self.caller(),
+            now=self.now(),
+        )
+        answer = {
+            **evaluation_document(found.ask, found.evaluation),
+            "from_version": found.before,
+            "delta_usd_month": found.evaluation.estimate.usd_month - (workspace.estimate_usd_month or 0),
+            "changelog": found.changelog,
+            "differences": [difference_document(one) for one in found.differences],
+        }
+        return Response(documents.UpgradeEvaluationSerializer(answer).data)
+
+
+def difference_document(found: ParameterDifference) -> dict[str, Any]:
+    """Return a difference in the shape of the API; null where nothing is filled in."""
+    return {
+        "name": found.name,
+        "label": found.label,
+        "difference": found.difference.value,
+        "before": None if found.before is MISSING else found.before,
+        "after": None if found.after is MISSING else found.after,
+        "required": found.required,
+        "kept": found.kept,
+    }
 
 
 class StateVersions(ListView):
@@ -113,5 +181,10 @@ urlpatterns: list[Any] = [
     path("workspaces/", Workspaces.as_view(), name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", WorkspaceDetail.as_view(), name="workspace"),
     path("workspaces/<uuid:workspace_id>/runs/", WorkspaceRuns.as_view(), name="workspace-runs"),
+    path(
+        "workspaces/<uuid:workspace_id>/upgrade-evaluations/",
+        UpgradeEvaluations.as_view(),
+        name="workspace-upgrade-evaluations",
+    ),
     path("workspaces/<uuid:workspace_id>/states/", StateVersions.as_view(), name="workspace-states"),
 ]

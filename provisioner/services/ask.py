@@ -11,10 +11,13 @@ from django.db.models import QuerySet
 
 from catalog import manifest as catalog_manifest
 from catalog import selectors as catalog_selectors
+from catalog.lifecycle import RETIRED
 from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service
 from catalog.parameters import Filled, fill_parameters
 from provisioner import selectors
 from provisioner.domain.errors import FieldError, Refusal
+from provisioner.domain.run import RunKind
+from provisioner.services import lifecycle
 
 Row = TypeVar("Row", Service, Environment)
 
@@ -40,7 +43,7 @@ class NotYourService(Refusal):
 
 @dataclass(frozen=True)
 class Ask:
-    """An order as it was written. `version` None is the newest; `ttl_days` None is "until destroyed"."""
+    """An order as it was written. `version` None is the newest offered; `ttl_days` None is "until destroyed"."""
 
     item: str
     service: str
@@ -64,29 +67,12 @@ class Resolved:
     filled: Filled
 
 
-def resolve(ask: Ask, *, requester: User) -> Resolved:
-    """Look up what the ask names. Raises InvalidAsk (every unknown name at once) and NotYourService."""
-    errors: list[FieldError] = []
-    item = catalog_selectors.item_by_slug(ask.item) if _clean(ask.item) else None
-    version = None
-    if item is None:
-        errors.append(
-            FieldError(
-                "item",
-                "unknown_item",
-                f"The catalog has no item {_quote(ask.item)}. Choose one of the catalog.",
-            )
-        )
-    else:
-        version = catalog_selectors.find_version(item, ask.version) if _clean(ask.version or "") else None
-        if version is None:
-            errors.append(
-                FieldError(
-                    "version",
-                    "unknown_version",
-                    f"{item.slug} has no version {_quote(ask.version or '')}. Leave it out to get the newest.",
-                )
-            )
+def resolve(ask: Ask, *, requester: User, kind: RunKind = RunKind.PROVISION) -> Resolved:
+    """Look up what the ask names. Raises InvalidAsk (every unknown name at once) and NotYourService.
+
+    An update stays on the version that it names, offered or not; anything else takes what the person may order.
+    """
+    item, version, errors = _version(ask, requester, kind)
     service = _by_slug(Service.objects.select_related("owner_team", "cost_center"), ask.service)
     if service is None or service.archived_at is not None:
         errors.append(
@@ -122,6 +108,42 @@ def resolve(ask: Ask, *, requester: User) -> Resolved:
         environment=environment,
         filled=fill_parameters(version, environment.slug, ask.name, ask.parameters),
     )
+
+
+def _version(
+    ask: Ask, requester: User, kind: RunKind
+) -> tuple[CatalogItem | None, CatalogItemVersion | None, list[FieldError]]:
+    """Return the item and its version, or the errors that say why there is none to be had."""
+    if kind is RunKind.UPDATE:
+        item = CatalogItem.objects.filter(slug=ask.item).first()
+        version = catalog_selectors.find_version(item, ask.version) if item is not None else None
+        assert version is not None, "a workspace's version is never deleted"
+        return item, version, []
+    item, retired = None, None
+    if _clean(ask.item):
+        item = catalog_selectors.item_by_slug(ask.item, drafts=selectors.is_platform(requester))
+        retired = CatalogItem.objects.filter(slug=ask.item, retired_at__isnull=False).first()
+    if item is None and retired is not None:
+        newest = next(iter(catalog_selectors.versions_of(retired)), None)
+        why = _retired(retired.slug, newest) + " Workspaces that have it live on."
+        return None, None, [FieldError("item", "retired_item", why)]
+    if item is None:
+        unknown = f"The catalog has no item {_quote(ask.item)}. Choose one of the catalog."
+        return None, None, [FieldError("item", "unknown_item", unknown)]
+    version = catalog_selectors.find_version(item, ask.version) if _clean(ask.version or "") else None
+    if version is None:
+        unknown = f"{item.slug} has no version {_quote(ask.version or '')}. Leave it out to get the newest."
+        return item, None, [FieldError("version", "unknown_version", unknown)]
+    if version.lifecycle == RETIRED:
+        why = _retired(f"{item.slug} {version.version}", version)
+        return item, None, [FieldError("version", "retired_version", why)]
+    return item, version, []
+
+
+def _retired(name: str, version: CatalogItemVersion | None) -> str:
+    deprecation = None if version is None else version.standing.deprecation
+    fix = lifecycle.instead(deprecation) or "Choose another of the catalog."
+    return f"{name} is retired and no longer offered. {fix}"
 
 
 def _text_problems(ask: Ask) -> list[FieldError]:

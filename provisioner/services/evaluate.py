@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import User
@@ -18,6 +18,7 @@ from provisioner.domain.cost import Estimate, PricedResource
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule, RuleKind
 from provisioner.domain.run import RunKind
+from provisioner.services import lifecycle
 from provisioner.services.ask import Ask, Resolved, resolve
 
 # Stands in tags for ids that only an order gets.
@@ -59,9 +60,11 @@ def evaluate(
 
     Raises InvalidAsk and NotYourService; problems with parameters are part of the answer.
     """
-    resolved = resolve(ask, requester=requester)
+    resolved = resolve(ask, requester=requester, kind=kind)
     variables = resolved.filled.variables
-    findings = guardrails.check_parameters(
+    findings = lifecycle.findings(
+        resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
+    ) + guardrails.check_parameters(
         parameter_rules(resolved.manifest), resolved.environment.slug, resolved.filled.shown
     )
     estimate = cost.estimate(

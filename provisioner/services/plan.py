@@ -25,7 +25,7 @@ from provisioner.domain.plan import Plan
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate, RunPlan
-from provisioner.services import lease, outcome, record, transition
+from provisioner.services import lease, lifecycle, outcome, record, transition
 from provisioner.services.evaluate import parameter_rules
 from provisioner.services.findings import documents, line_item_documents, unpriced_documents
 from provisioner.services.lease import Claim
@@ -104,7 +104,8 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     plan_ = plans.parse_plan(document)
     kind = RunKind(run.kind)
     environment, service = run.workspace.environment, run.workspace.service
-    findings: tuple[Finding, ...] = ()
+    # What was said of the version when it was ordered stays for those who decide.
+    findings = tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE)
     if kind is not RunKind.DESTROY:
         findings += guardrails.check_parameters(parameter_rules(manifest), environment.slug, run.variables)
     findings += tags.check_tags(plan_, run.tags, policy.taggable)

@@ -15,7 +15,7 @@ from provisioner import queue, selectors
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RETRYABLE, RunKind, RunStatus
 from provisioner.models import Request, Run, Workspace
-from provisioner.services import audit, transition
+from provisioner.services import audit, transition, upgrade
 from provisioner.services.ask import Ask, InvalidAsk, NotYourService
 from provisioner.services.evaluate import Evaluation, derived_tags, evaluate
 from provisioner.services.findings import documents
@@ -120,11 +120,7 @@ def submit_update(
 
     Raises what `submit` raises, and NotVisible, WorkspaceClosed, NotApplied and WorkspaceBusy.
     """
-    workspace = _changeable(workspace_id, requester)
-    if workspace.applied_at is None:
-        raise NotApplied(
-            f"{workspace.name} was never applied. Retry its last run, or destroy it to free the name."
-        )
+    workspace = _applied(workspace_id, requester)
     given = {key: value for key, value in {**workspace.parameters, **parameters}.items() if value is not None}
     ask = Ask(
         item=workspace.item.slug,
@@ -146,6 +142,38 @@ def submit_update(
     try:
         with transaction.atomic():
             return _start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
+    except IntegrityError as error:
+        raise _busy(workspace) from error
+
+
+def submit_upgrade(
+    workspace_id: uuid.UUID | str,
+    *,
+    version: str | None,
+    parameters: Mapping[str, object],
+    justification: str,
+    requester: User,
+    now: datetime,
+) -> Run:
+    """Order a newer version (None: the newest published one) for a workspace.
+
+    Parameters are kept as `upgrade.preview` says. Raises what `submit_update` raises, and NothingNewer.
+    """
+    workspace = _applied(workspace_id, requester)
+    wanted = upgrade.preview(
+        workspace,
+        version=version,
+        parameters=parameters,
+        requester=requester,
+        now=now,
+        justification=justification,
+    )
+    _refuse_bad(wanted.evaluation)
+    try:
+        with transaction.atomic():
+            return _start(
+                workspace, wanted.evaluation, wanted.ask, RunKind.UPGRADE, requester, now, uuid.uuid4()
+            )
     except IntegrityError as error:
         raise _busy(workspace) from error
 
@@ -310,6 +338,15 @@ def _changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
         )
     if selectors.active_run_of(workspace) is not None:
         raise _busy(workspace)
+    return workspace
+
+
+def _applied(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
+    workspace = _changeable(workspace_id, requester)
+    if workspace.applied_at is None:
+        raise NotApplied(
+            f"{workspace.name} was never applied. Retry its last run, or destroy it to free the name."
+        )
     return workspace
 
 

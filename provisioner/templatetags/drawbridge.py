@@ -71,6 +71,18 @@ def verdict_chip(verdict: str) -> SafeString:
 
 
 @register.simple_tag
+def lifecycle_chip(lifecycle: str) -> SafeString:
+    """Draw how far a version is offered."""
+    return chip(words.LIFECYCLES.get(lifecycle, words.UNKNOWN))
+
+
+@register.filter
+def get(found: object, key: object) -> object:
+    """Look a key up; nothing where there is no mapping."""
+    return found.get(key) if isinstance(found, Mapping) else None
+
+
+@register.simple_tag
 def control(field: BoundField) -> SafeString:
     """Draw a form field's control in our look, tied to its help and to the notes beside it."""
     widget = field.field.widget

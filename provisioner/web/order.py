@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog import selectors as catalog_selectors
 from catalog.forms import ParameterForm, build_form
+from catalog.lifecycle import RETIRED
 from catalog.models import CatalogItem, CatalogItemVersion, Environment
 from provisioner import selectors
 from provisioner.domain.errors import Refusal
@@ -87,9 +88,10 @@ def order_live(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _read(request: HttpRequest, slug: str) -> Order:
     """Read the chosen and typed values; what is missing is filled in as a first visit is."""
-    item = catalog_selectors.item_by_slug(slug)
-    version = catalog_selectors.latest_version(item) if item is not None else None
-    if item is None or version is None:
+    item = catalog_selectors.item_by_slug(slug, drafts=selectors.is_platform(request.user))
+    named = (request.POST if request.method == "POST" else request.GET).get("version") or None
+    version = catalog_selectors.find_version(item, named) if item is not None else None
+    if item is None or version is None or version.lifecycle == RETIRED:
         raise Http404
     services = list(selectors.orderable_services(request.user))
     environments = list(Environment.objects.order_by("position", "slug"))

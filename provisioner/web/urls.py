@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, workspaces
+from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,5 +26,9 @@ urlpatterns = [
     path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
     path("workspaces/<uuid:workspace_id>/update/", workspaces.update, name="workspace-update"),
     path("workspaces/<uuid:workspace_id>/update/live/", workspaces.update_live, name="workspace-update-live"),
+    path("workspaces/<uuid:workspace_id>/upgrade/", upgrades.upgrade, name="workspace-upgrade"),
+    path(
+        "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
+    ),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
 ]

@@ -71,6 +71,13 @@ KINDS: Mapping[str, str] = {
     RunKind.DRIFT_CHECK: "Drift check",
 }
 
+LIFECYCLES: Mapping[str, Word] = {
+    "draft": Word("draft", "warn", "pencil-square"),
+    "published": Word("published", "ok", "check-circle"),
+    "deprecated": Word("deprecated", "warn", "exclamation-triangle"),
+    "retired": Word("retired", "idle", "slash-circle"),
+}
+
 VERDICTS: Mapping[str, Word] = {
     "approve": Word("approved", "ok", "check-circle"),
     "override": Word("overridden", "warn", "unlock"),

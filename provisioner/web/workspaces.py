@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from catalog import manifest as manifests
+from catalog import selectors as catalog_selectors
 from catalog.forms import ParameterForm, build_form
 from catalog.models import Environment
 from provisioner import selectors
@@ -22,6 +23,7 @@ from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
 from provisioner.services import evaluate as evaluation
 from provisioner.services import submit
+from provisioner.services import upgrade as upgrade_service
 from provisioner.services.ask import Ask
 from provisioner.web.connect import connect_text, output_rows
 from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
@@ -63,6 +65,8 @@ class DestroyForm(ReasonForm):
 def workspaces(request: HttpRequest) -> HttpResponse:
     """List the workspaces the person may see, newest first."""
     environment, closed = request.GET.get("environment", ""), request.GET.get("closed") == "1"
+    outdated = request.GET.get("outdated") == "1"
+    newer = catalog_selectors.outdated_versions()
     rows = selectors.workspaces_visible_to(request.user)
     environments = list(Environment.objects.order_by("position", "slug"))
     known = environment in {one.slug for one in environments}
@@ -70,12 +74,16 @@ def workspaces(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(environment__slug=environment)
     if not closed:
         rows = rows.filter(closed_at__isnull=True)
+    if outdated:
+        rows = rows.filter(item_version_id__in=list(newer))
     context = {
         "page": newest_first(rows, request.GET.get("before", "")),
+        "newer": newer,
+        "outdated": outdated,
         "environments": environments,
         "environment": environment if known else "",
         "closed": closed,
-        "filtered": known,
+        "filtered": known or outdated,
     }
     return render(request, "workspaces/list.html", context)
 
@@ -88,6 +96,8 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
     manifest = manifests.from_json(found.item_version.manifest)
     active = selectors.active_run_of(found)
     owner = selectors.owns(request.user, found.service)
+    changeable = owner and found.closed_at is None and active is None
+    newest = upgrade_service.newest_for(found) if found.closed_at is None else None
     runs = selectors.runs_visible_to(request.user).filter(workspace=found)
     context = {
         "workspace": found,
@@ -96,8 +106,10 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "resources": list(found.resources.all()),
         "runs": runs[:RUNS_SHOWN],
         "active": active,
-        "can_update": owner and found.closed_at is None and active is None and found.applied_at is not None,
-        "can_destroy": owner and found.closed_at is None and active is None,
+        "can_update": changeable and found.applied_at is not None,
+        "can_destroy": changeable,
+        "newest": newest,
+        "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,
         "protection": protection_of(found, manifest),
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
     }

@@ -143,12 +143,12 @@ class TestRefuse:
         [
             ("category: storage\n", "", "schema:", "missing category"),
             (
-                "lifecycle: production",
+                "lifecycle: published",
                 "lifecycel: production",
                 "lifecycel:",
                 "unknown key; did you mean lifecycle?",
             ),
-            ("lifecycle: production", "lifecycle: done", "lifecycle:", "'done' is not one of"),
+            ("lifecycle: published", "lifecycle: done", "lifecycle:", "'done' is not one of"),
             ("name: Bucket", "name: 5", "name: 5", "is not of type 'string'"),
             ("version: 1.0.0\nchange", "version: 1.0\nchange", "version: 1.0", "is not of type 'string'"),
             ("version: 1.0.0\nchange", 'version: "1.0"\nchange', 'version: "1.0"', "no semantic version"),
@@ -312,7 +312,7 @@ class TestRefuse:
         ), found
 
     def test_says_everything_at_once(self):
-        broken = swap("lifecycle: production", "lifecycle: done")(swap("kind: allowed", "kind: x")(YAML))
+        broken = swap("lifecycle: published", "lifecycle: done")(swap("kind: allowed", "kind: x")(YAML))
         assert len(problems_of(broken)) == 2
 
     def test_refuses_a_sensitive_variable(self):

@@ -118,7 +118,7 @@ class TestSyncCatalog:
         path.write_text(path.read_text() + "\n# changed\n")
         (problem,) = sync_catalog(modules, LATER).refused
         assert str(problem).startswith(
-            "terraform_modules/bucket/catalog.yaml:7: version: 1.0.0 is already published"
+            "terraform_modules/bucket/catalog.yaml:8: version: 1.0.0 is already published"
         )
         assert "raise the version" in problem.reason
         assert CatalogItemVersion.objects.get().module_digest == digest
@@ -215,7 +215,7 @@ class TestCommand:
         assert capsys.readouterr().out == "published bucket@1.0.0\n"
 
     def test_exits_with_1_and_names_file_and_line(self, modules, capsys):
-        edit(modules, "lifecycle: production", "lifecycle: done")
+        edit(modules, "lifecycle: published", "lifecycle: done")
         with pytest.raises(SystemExit) as caught:
             call_command("sync_catalog", path=modules)
         assert caught.value.code == 1

@@ -31,7 +31,7 @@ name: Vault
 summary: Keeps a secret.
 category: security
 owner: data-platform
-lifecycle: experimental
+lifecycle: published
 version: 1.0.0
 region: us-east-1
 name_variable: name

@@ -91,6 +91,8 @@ class Command(BaseCommand):
             self.stdout.write(f"published {name}")
         for name in report.unchanged:
             self.stdout.write(f"unchanged {name}")
+        for what in report.moved:
+            self.stdout.write(f"moved     {what}")
         for slug in report.retired:
             self.stdout.write(f"retired   {slug}")
         for problem in report.refused:

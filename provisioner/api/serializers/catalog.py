@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from catalog import manifest as manifests
 from catalog import readme, selectors
-from catalog.models import CatalogItem, CatalogItemVersion, Environment
+from catalog.models import CatalogItem, CatalogItemVersion, Environment, Lifecycle, Maturity
 from provisioner.api.serializers.base import StrictSerializer, TargetField, TextField
 
 
@@ -18,8 +18,17 @@ class ChangeSerializer(serializers.Serializer[Any]):
     notes = serializers.CharField(read_only=True)
 
 
+class DeprecationSerializer(serializers.Serializer[Any]):
+    """Since when something should not be ordered, until when it can be, and what to order instead."""
+
+    since = serializers.DateField(read_only=True)
+    until = serializers.DateField(read_only=True, allow_null=True, help_text="Last day, in UTC.")
+    successor = serializers.CharField(read_only=True, help_text="slug or slug@version; may be empty.")
+    reason = serializers.CharField(read_only=True)
+
+
 class VersionSerializer(serializers.Serializer[Any]):
-    """One immutable published version."""
+    """One version: the content of a published one never changes, its lifecycle moves forward."""
 
     version = serializers.CharField(read_only=True)
     module_digest = serializers.CharField(read_only=True, help_text="SHA-256 of the module's content.")
@@ -38,6 +47,9 @@ class VersionSerializer(serializers.Serializer[Any]):
     git_commit = serializers.CharField(
         read_only=True, allow_null=True, help_text="Commit that the ref named when the version was published."
     )
+    lifecycle = serializers.ChoiceField(choices=Lifecycle.choices, read_only=True)
+    maturity = serializers.ChoiceField(choices=Maturity.choices, read_only=True)
+    deprecation = DeprecationSerializer(source="standing.deprecation", read_only=True, allow_null=True)
 
 
 class ItemEnvironmentSerializer(serializers.Serializer[Any]):
@@ -66,8 +78,15 @@ class ItemSerializer(serializers.Serializer[Any]):
     summary = serializers.CharField(read_only=True)
     category = serializers.CharField(read_only=True)
     owner = serializers.CharField(read_only=True)
-    lifecycle = serializers.CharField(read_only=True)
+    lifecycle = serializers.ChoiceField(choices=Lifecycle.choices, read_only=True)
+    maturity = serializers.ChoiceField(choices=Maturity.choices, read_only=True)
+    deprecation = serializers.SerializerMethodField(help_text="Of the version that is ordered by default.")
     latest_version = serializers.SerializerMethodField()
+
+    @extend_schema_field(DeprecationSerializer(allow_null=True))
+    def get_deprecation(self, item: CatalogItem) -> Any:
+        deprecation = self.newest(item).standing.deprecation
+        return None if deprecation is None else DeprecationSerializer(deprecation).data
 
     def get_latest_version(self, item: CatalogItem) -> str:
         return str(self.newest(item).version)

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from catalog import selectors as catalog_selectors
 from provisioner.api.serializers.base import (
     ParametersField,
     StrictSerializer,
@@ -13,10 +14,12 @@ from provisioner.api.serializers.base import (
     TextField,
     UsdField,
 )
+from provisioner.api.serializers.catalog import ChangeSerializer
+from provisioner.api.serializers.requests import WORD_MAX_LENGTH, EvaluationSerializer
 from provisioner.models import Workspace
 from provisioner.services.ask import JUSTIFICATION_MAX
 
-UPDATE, DESTROY = "update", "destroy"
+UPDATE, UPGRADE, DESTROY = "update", "upgrade", "destroy"
 
 
 class ActiveRunSerializer(serializers.Serializer[Any]):
@@ -35,6 +38,9 @@ class WorkspaceSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(read_only=True)
     item = serializers.CharField(source="item.slug", read_only=True)
     version = serializers.CharField(source="item_version.version", read_only=True)
+    newest_version = serializers.SerializerMethodField(
+        help_text="What an upgrade leads to; null when no newer version is published."
+    )
     service = serializers.CharField(source="service.slug", read_only=True)
     team = serializers.CharField(source="service.owner_team.slug", read_only=True)
     cost_center = serializers.CharField(source="service.cost_center.slug", read_only=True)
@@ -48,6 +54,15 @@ class WorkspaceSerializer(serializers.Serializer[Any]):
     estimate_usd_month = UsdField(allow_null=True)
     unpriced_count = serializers.IntegerField(read_only=True)
     active_run = serializers.SerializerMethodField()
+
+    def get_newest_version(self, workspace: Workspace) -> str | None:
+        # One look at the catalog for the whole list.
+        whole = self.parent or self
+        outdated: dict[int, str] | None = getattr(whole, "_outdated", None)
+        if outdated is None:
+            outdated = catalog_selectors.outdated_versions()
+            whole._outdated = outdated  # type: ignore[attr-defined]
+        return outdated.get(workspace.item_version_id)
 
     @extend_schema_field(ActiveRunSerializer(allow_null=True))
     def get_active_run(self, workspace: Workspace) -> Any:
@@ -97,9 +112,16 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
 class NewRunSerializer(StrictSerializer):
     """What is to happen to the workspace."""
 
-    kind = serializers.ChoiceField(choices=[UPDATE, DESTROY])
+    kind = serializers.ChoiceField(choices=[UPDATE, UPGRADE, DESTROY])
+    version = TextField(
+        max_length=WORD_MAX_LENGTH,
+        required=False,
+        allow_null=True,
+        help_text="Upgrade only: the newest published when left out.",
+    )
     parameters = ParametersField(
-        required=False, help_text="Update only: what changes; null sets one back to what is filled in."
+        required=False,
+        help_text="Update and upgrade: what changes; null sets one back to what is filled in. The rest is kept.",
     )
     justification = TextField(max_length=JUSTIFICATION_MAX, required=False, allow_blank=True, default="")
 
@@ -108,11 +130,61 @@ class NewRunSerializer(StrictSerializer):
             raise ValidationError(
                 {"parameters": [ErrorDetail("A destroy takes no parameters. Leave them out.", "not_allowed")]}
             )
+        if attrs["kind"] != UPGRADE and "version" in attrs:
+            why = f"An {attrs['kind']}" if attrs["kind"] == UPDATE else "A destroy"
+            raise ValidationError(
+                {
+                    "version": [
+                        ErrorDetail(f"{why} takes no version; order an upgrade instead.", "not_allowed")
+                    ]
+                }
+            )
         if attrs["kind"] == UPDATE and not attrs.get("parameters"):
             raise ValidationError(
                 {"parameters": [ErrorDetail("Name at least one parameter to change.", "required")]}
             )
         return attrs
+
+
+class UpgradeAskSerializer(StrictSerializer):
+    """An upgrade as it would be ordered."""
+
+    version = TextField(
+        max_length=WORD_MAX_LENGTH,
+        required=False,
+        allow_null=True,
+        help_text="The newest published when left out.",
+    )
+    parameters = ParametersField(
+        required=False, help_text="What replaces a kept parameter; null sets one back to what is filled in."
+    )
+
+
+class ParameterDifferenceSerializer(serializers.Serializer[Any]):
+    """A parameter that the new version adds, has no more, or fills in differently."""
+
+    name = serializers.CharField(read_only=True)
+    label = serializers.CharField(read_only=True)  # type: ignore[assignment]
+    difference = serializers.ChoiceField(choices=["added", "removed", "changed"], read_only=True)
+    before = serializers.JSONField(
+        read_only=True, allow_null=True, help_text="What was filled in; a removed one's own value."
+    )
+    after = serializers.JSONField(read_only=True, allow_null=True, help_text="What is filled in.")
+    required = serializers.BooleanField(  # type: ignore[assignment]
+        read_only=True, help_text="New, and must be passed."
+    )
+    kept = serializers.BooleanField(
+        read_only=True, help_text="It was given and keeps its value, whatever is filled in."
+    )
+
+
+class UpgradeEvaluationSerializer(EvaluationSerializer):
+    """What an upgrade would change, cost and need."""
+
+    from_version = serializers.CharField(read_only=True)
+    delta_usd_month = UsdField(help_text="Against the workspace's present estimate.")
+    changelog = ChangeSerializer(many=True, read_only=True, help_text="After from_version, newest first.")
+    differences = ParameterDifferenceSerializer(many=True, read_only=True)
 
 
 class StateVersionSerializer(serializers.Serializer[Any]):
