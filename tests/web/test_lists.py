@@ -81,7 +81,7 @@ class TestTheItemPage:
         assert "at most 100 GB" in text
         assert "one of db.t4g.small" in text
         assert "must be on" in text
-        assert "1.0.0" in text
+        assert "1.1.0" in text
         assert "Known limits" in text, "the README"
         assert client.get(reverse("catalog")).status_code == 200
 
