@@ -68,10 +68,16 @@ class _Reading:
     rules: Rules
     judged: frozenset[tuple[str, str]]
 
-    def unsafe(self, slug: str, packed: PackedModule, prefix: str) -> list[ManifestProblem]:
+    def unsafe(
+        self, slug: str, packed: PackedModule, prefix: str, manifest: Manifest | None
+    ) -> list[ManifestProblem]:
         """Judge content that is not published yet; what is published never changes and was judged then."""
         if (slug, packed.module_digest) in self.judged:
             return []
+        if manifest is not None:
+            stored = CatalogItemVersion.objects.filter(item__slug=slug, version=manifest.version).first()
+            if stored is not None and _same_content(packed, stored):
+                return []
         return check_module(packed.files, prefix, self.rules)
 
 
@@ -188,7 +194,7 @@ def _read_module(
     if read.manifest is not None and read.document is not None and reading.environments:
         problems.extend(environment_problems(read.document, reading.environments))
     places = {(problem.file, problem.line) for problem in problems}
-    unsafe = reading.unsafe(folder.name, packed, prefix)
+    unsafe = reading.unsafe(folder.name, packed, prefix, read.manifest)
     problems.extend(problem for problem in unsafe if (problem.file, problem.line) not in places)
     if problems or read.manifest is None or read.spec is None:
         refused.extend(problems)
@@ -238,7 +244,7 @@ def _publish(module: _Module, now: datetime, progress: _Progress, *, adopt: bool
                     **_standing_columns(manifest.standing),
                 )
                 said.created.append(name)
-            elif not _same_content(module, stored):
+            elif not _same_content(module.packed, stored):
                 _redraft(module, stored, now, said)
             else:
                 _move(stored, manifest.standing, name, now, said, _at(module, ("lifecycle",)))
@@ -251,7 +257,7 @@ def _publish(module: _Module, now: datetime, progress: _Progress, *, adopt: bool
         if won is None:
             raise
         said = _Progress()
-        if _same_content(module, won):
+        if _same_content(module.packed, won):
             said.unchanged.append(name)
         else:
             said.refused.append(_changed(module, won.module_digest))
@@ -290,13 +296,11 @@ def _content(module: _Module, now: datetime) -> dict[str, Any]:
     }
 
 
-def _same_content(module: _Module, stored: CatalogItemVersion) -> bool:
+def _same_content(packed: PackedModule, stored: CatalogItemVersion) -> bool:
     """Tell whether the module is what is stored, but for what its manifest says of the lifecycle."""
-    if stored.module_digest == module.packed.module_digest:
+    if stored.module_digest == packed.module_digest:
         return True
-    return _without_lifecycle(files_of_content(bytes(stored.content))) == _without_lifecycle(
-        module.packed.files
-    )
+    return _without_lifecycle(files_of_content(bytes(stored.content))) == _without_lifecycle(packed.files)
 
 
 def _without_lifecycle(files: Mapping[str, bytes]) -> dict[str, bytes]:

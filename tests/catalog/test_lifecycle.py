@@ -13,9 +13,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from catalog import selectors
+from catalog.content import pack_module
 from catalog.lifecycle import Deprecation, Standing, without_lifecycle
 from catalog.manifest_check import read_manifest
 from catalog.models import CatalogItem, CatalogItemVersion
+from catalog.safety import Rules
 from catalog.sync import SyncReport, sync_catalog
 from catalog.variables import read_variables
 
@@ -26,6 +28,14 @@ LATER = NOW + timedelta(days=1)
 YAML = (MODULES / "bucket" / "catalog.yaml").read_text()
 VARIABLES = read_variables((MODULES / "bucket" / "variables.tf").read_text())
 GOOD = "deprecation: {since: 2026-11-01, until: 2027-01-31, successor: bucket@1.1.0, reason: It leaks.}"
+
+CODE = """\
+resource "terraform_data" "code" {
+  provisioner "local-exec" {
+    command = "true"
+  }
+}
+"""
 
 
 def stand(modules: Path, lifecycle: str, *more: str) -> None:
@@ -212,6 +222,28 @@ class TestSync:
         item = selectors.item_by_slug("bucket")
         assert item is not None
         assert selectors.latest_version(item) == version("1.0.0")
+
+    def test_knows_the_content_of_a_manifest_that_had_the_old_words(self, modules):
+        sync_catalog(modules, NOW)
+        path = modules / "bucket" / "catalog.yaml"
+        text = path.read_text()
+        path.write_text(text.replace("lifecycle: published\nmaturity: production", "lifecycle: production"))
+        packed = pack_module(modules / "bucket")
+        CatalogItemVersion.objects.update(content=packed.content, module_digest=packed.module_digest)
+        path.write_text(text)
+        assert sync(modules).unchanged == ("bucket@1.0.0",)
+        assert version().module_digest == packed.module_digest
+
+    def test_deprecates_what_stricter_rules_would_no_longer_publish(self, modules):
+        sync_catalog(modules, NOW, rules=Rules(allow_code=True))
+        path = modules / "bucket" / "main.tf"
+        raise_version(modules, "1.1.0")
+        path.write_text(path.read_text() + CODE)
+        assert sync_catalog(modules, NOW, rules=Rules(allow_code=True)).refused == ()
+        stand(modules, "deprecated", GOOD.replace("@1.1.0", "@1.0.0"))
+        assert sync(modules).moved == ("bucket@1.1.0 is deprecated",)
+        raise_version(modules, "1.2.0")
+        assert "provisioner" in str(sync(modules).refused)
 
     def test_tells_the_command_line_what_moved(self, modules, capsys):
         sync_catalog(modules, NOW)
