@@ -1,4 +1,4 @@
-"""The stand-in cloud: one SQLite file of objects, faults to come and a log of what was really done.
+"""The stand-in cloud: one SQLite file of objects, faults to come, delays and a log of what was really done.
 
 Several provider processes use it at the same time; every change is one immediate transaction.
 """
@@ -33,6 +33,13 @@ create table event (
 );
 pragma user_version = 1;
 """
+# What version 2 of the file has besides; a file of version 1 gets it when it is opened.
+_DELAYS = """
+create table delay (
+    type text not null, operation text not null, seconds real not null, primary key (type, operation)
+);
+pragma user_version = 2;
+"""
 _BUSY_S = 30
 
 
@@ -63,9 +70,11 @@ class Cloud:
             if not os.path.exists(path):
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            if self._db.execute("pragma user_version").fetchone()[0] == 0:
+            version = self._db.execute("pragma user_version").fetchone()[0]
+            if version == 0:
                 self._db.execute("pragma journal_mode = wal")
-                self._db.executescript("begin immediate;" + _TABLES + "commit;")
+            if version < 2:
+                self._db.executescript(f"begin immediate;{'' if version else _TABLES}{_DELAYS}commit;")
         self._db.execute("pragma synchronous = normal")
 
     def close(self) -> None:
@@ -165,22 +174,54 @@ class Cloud:
         with self._lock:
             self._db.execute("delete from fault")
 
+    def faults(self) -> Iterator[Attributes]:
+        """Yield the faults that are still to come, in the order of their use."""
+        yield from self._rows("select * from fault where remaining > 0 order by number")
+
+    def delay_s(self, type_name: str, operation: str) -> float:
+        """Return how long an operation on a type takes: the longest of the delays that match."""
+        with self._lock:
+            row = self._db.execute(
+                "select max(seconds) from delay where type in (?, '*') and operation in (?, '*')",
+                (type_name, operation),
+            ).fetchone()
+        return row[0] or 0.0
+
+    def set_delay(self, type_name: str, operation: str, seconds: float) -> None:
+        """Let every such operation take so long from now on; 0 takes the delay away."""
+        with self._lock:
+            if seconds:
+                self._db.execute(
+                    "insert or replace into delay values (?, ?, ?)", (type_name, operation, seconds)
+                )
+            else:
+                self._db.execute("delete from delay where type = ? and operation = ?", (type_name, operation))
+
+    def clear_delays(self) -> None:
+        """Take every delay away."""
+        with self._lock:
+            self._db.execute("delete from delay")
+
+    def delays(self) -> Iterator[Attributes]:
+        """Yield every delay."""
+        yield from self._rows("select * from delay order by type, operation")
+
     def objects(self) -> Iterator[Attributes]:
-        """Yield every object with its identity, as the `objects` command prints it."""
+        """Yield every object with its identity, as the `list` command prints it."""
         yield from self._rows("select * from object order by created_at, type, id", "attributes")
 
     def events(self) -> Iterator[Attributes]:
         """Yield the log, oldest first: what was created, updated, deleted or drifted, when and by whom."""
         yield from self._rows("select * from event order by number", "tags")
 
-    def _rows(self, query: str, document: str) -> Iterator[Attributes]:
+    def _rows(self, query: str, document: str = "") -> Iterator[Attributes]:
         with self._lock:
             cursor = self._db.execute(query)
             names = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
         for values in rows:
             row = dict(zip(names, values, strict=True))
-            yield {**row, document: json.loads(row[document])}
+            yield {**row, document: json.loads(row[document])} if document else row
 
     def _log(self, operation: str, key: Key, tags: Attributes) -> None:
         self._db.execute(

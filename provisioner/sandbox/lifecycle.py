@@ -59,7 +59,7 @@ def import_(session: Session, type_name: str, identity: str) -> Attributes:
     raise CloudError(
         "Cannot import non-existent remote object",
         f"The sandbox cloud has no {facts.label} {identity!r} in {session.region}. List what it has with"
-        f" `python -m provisioner.sandbox objects --type {type_name}`.",
+        f" `python -m provisioner.sandbox list --type {type_name}`.",
     )
 
 
@@ -223,7 +223,8 @@ def _wait(session: Session, facts: TypeFacts, operation: str, attributes: Attrib
     What is slow in AWS (a database) is then not finished, as with the real provider, which returns an error and keeps
     the object in the state; anything else is finished by now.
     """
-    if session.delay_s and session.stopping.wait(session.delay_s) and facts.slow:
+    seconds = max(session.delay_s, session.cloud.delay_s(facts.name, operation))
+    if seconds and session.stopping.wait(seconds) and facts.slow:
         return CloudError(
             f"waiting for {facts.label} ({attributes['id']}) {operation}: context canceled",
             "Terraform was asked to stop while the cloud was still working.",
@@ -244,4 +245,4 @@ def _fail(
         session.stopping.wait()
     known: list[Any] = [attributes.get(name) for name in (*facts.unique, "id", "name")]
     named = next((value for value in known if isinstance(value, str) and value), "new")
-    raise CloudError(f"{doing} {facts.label} ({named}): {fault.message}", "Injected with `sandbox fault`.")
+    raise CloudError(f"{doing} {facts.label} ({named}): {fault.message}", "Injected with `sandbox fail`.")

@@ -36,7 +36,7 @@ def run(org: Organisation, postgres: CatalogItemVersion) -> Run:
 def fault(sandbox_home: Path, *words: str) -> None:
     """Let the sandbox cloud fail."""
     subprocess.run(
-        [sys.executable, "-m", "provisioner.sandbox", "fault", "--home", sandbox_home, *words],
+        [sys.executable, "-m", "provisioner.sandbox", "fail", "--home", sandbox_home, *words],
         cwd=settings.BASE_DIR,
         env=os.environ,
         check=True,

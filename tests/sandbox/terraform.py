@@ -54,7 +54,7 @@ class Sandbox:
 
     def rows(self, command: str, *arguments: str) -> list[dict[str, Any]]:
         """Run a listing command and return its rows."""
-        done = self.run(command, *arguments)
+        done = self.run(command, "--json", *arguments)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

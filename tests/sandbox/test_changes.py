@@ -138,7 +138,7 @@ class TestDestroying:
         assert "final_snapshot_identifier is required when skip_final_snapshot is false" in printed
         directory.apply("-var=skip=false", "-var=snapshot=orders-last")
         directory.run("destroy", "-auto-approve")
-        (left,) = directory.sandbox.rows("objects")
+        (left,) = directory.sandbox.rows("list")
         assert (left["type"], left["id"]) == ("aws_db_snapshot", "orders-last")
 
     def test_what_is_still_used_is_refused(self, directory: WorkingDirectory) -> None:
@@ -154,7 +154,7 @@ class TestDestroying:
         directory.init()
         directory.apply()
         directory.run("destroy", "-auto-approve")
-        assert [row["id"] for row in directory.sandbox.rows("objects")] == ["g"]
+        assert [row["id"] for row in directory.sandbox.rows("list")] == ["g"]
 
 
 class TestDrift:

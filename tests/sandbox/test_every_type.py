@@ -63,7 +63,7 @@ class TestEveryType:
         assert renamed["aws_db_parameter_group.this"] == "replace"
 
         assert "Destroy complete" in directory.run("destroy", "-auto-approve")
-        assert [row["id"] for row in directory.sandbox.rows("objects")] == ["plain-cache-final"]
+        assert [row["id"] for row in directory.sandbox.rows("list")] == ["plain-cache-final"]
         log = directory.sandbox.rows("log", "--workspace", "ws-test")
         made = [row["id"] for row in log if row["operation"] == "create"]
         gone = [row["id"] for row in log if row["operation"] == "delete"]

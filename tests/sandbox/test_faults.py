@@ -20,7 +20,7 @@ resource "aws_db_instance" "second" {
 
 
 def fail(sandbox: Sandbox, *arguments: str) -> None:
-    done = sandbox.run("fault", "--type", "aws_db_instance", *arguments)
+    done = sandbox.run("fail", "--type", "aws_db_instance", *arguments)
     assert done.returncode == 0, done.stderr
 
 
@@ -31,7 +31,7 @@ class TestAFault:
         fail(directory.sandbox, "--message", "InsufficientDBInstanceCapacity: none left")
         printed = directory.apply(code=1)
         assert "creating RDS DB Instance (first): InsufficientDBInstanceCapacity: none left" in printed
-        assert [row["type"] for row in directory.sandbox.rows("objects")] == ["aws_sns_topic"]
+        assert [row["type"] for row in directory.sandbox.rows("list")] == ["aws_sns_topic"]
         assert directory.plan() == {"aws_db_instance.second": "create"}
         directory.apply("plan")
 

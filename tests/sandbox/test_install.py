@@ -68,4 +68,4 @@ class TestOneCloud:
 
         with ThreadPoolExecutor(3) as pool:
             assert all("10 added" in printed for printed in pool.map(work, range(3)))
-        assert len(sandbox.rows("objects")) == 30
+        assert len(sandbox.rows("list")) == 30

@@ -38,7 +38,7 @@ def started_apply(directory: WorkingDirectory) -> "subprocess.Popen[str]":
     directory.init()
     directory.apply("-target=aws_sns_topic.first")
     process = directory.start("apply", "-auto-approve", **DELAY)
-    wait_until(lambda: directory.sandbox.rows("objects", "--type", "aws_db_instance"), "the database")
+    wait_until(lambda: directory.sandbox.rows("list", "--type", "aws_db_instance"), "the database")
     return process
 
 
@@ -63,7 +63,7 @@ class TestStopping:
         process.wait()
         wait_until(lambda: not directory.provider_processes(), "the provider's end")
         wait_until(lambda: not directory.sockets(), "the socket's end")
-        orphans = directory.sandbox.rows("objects", "--workspace", "ws-test", "--type", "aws_db_instance")
+        orphans = directory.sandbox.rows("list", "--workspace", "ws-test", "--type", "aws_db_instance")
         assert len(orphans) == 1
         (directory.path / ".terraform.tfstate.lock.info").unlink(missing_ok=True)
         assert "aws_db_instance.second" in directory.plan()
@@ -79,9 +79,9 @@ class TestStopping:
     def test_ends_what_hangs(self, directory: WorkingDirectory) -> None:
         directory.write(SLOW)
         directory.init()
-        directory.sandbox.run("fault", "--type", "aws_db_instance", "--kind", "hang", "--message", "stuck")
+        directory.sandbox.run("fail", "--type", "aws_db_instance", "--kind", "hang", "--message", "stuck")
         process = directory.start("apply", "-auto-approve")
-        wait_until(lambda: directory.sandbox.rows("objects", "--type", "aws_sns_topic"), "the topic")
+        wait_until(lambda: directory.sandbox.rows("list", "--type", "aws_sns_topic"), "the topic")
         assert "creating RDS DB Instance (first): stuck" in directory.interrupt(process)
         assert directory.provider_processes() == []
 

@@ -42,5 +42,5 @@ def read(session: Session, type_name: str, config: Attributes) -> Attributes:
         given["region"] = session.region
     fault = session.cloud.take_fault(f"data.{type_name}", "read")
     if fault is not None:
-        raise CloudError(f"reading {type_name}: {fault.message}", "Injected with `sandbox fault`.")
+        raise CloudError(f"reading {type_name}: {fault.message}", "Injected with `sandbox fail`.")
     return schema.conform(block, {**given, **_READERS[type_name](session, given)})
