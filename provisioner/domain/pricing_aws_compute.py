@@ -26,8 +26,8 @@ def _group(resource: PricedResource, sheet: Sheet) -> Rows:
         resource, "machines", "ec2", f"linux.{template.text('instance_type')}", machines * HOURS_PER_MONTH
     )
     if (template.text("instance_type") or "").startswith(_UNLIMITED):
-        what = "CPU above the baseline of burstable machines, by the vCPU-hour"
-        yield sheet.usage(resource, "surplus credits", what)
+        what = "CPU above the baseline of burstable machines"
+        yield sheet.usage(resource, "surplus credits", what, "ec2", "linux.t4g.surplus-credits")
     yield from _volumes(resource, template, machines, sheet)
     if any(block.get("enabled") is True for block in _blocks(template.attributes, "monitoring")):
         what = "detailed monitoring: the metrics of each machine are custom metrics"

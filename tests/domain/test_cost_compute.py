@@ -62,6 +62,7 @@ class TestAGroup:
     def test_says_what_burstable_machines_are_charged_beyond_their_baseline(self) -> None:
         (row,) = _priced(_template(instance_type="t4g.small")).usage_based
         assert row.component == "surplus credits"
+        assert "at 0.04 USD per vCPU-hour" in row.reason
 
     @pytest.mark.parametrize("key", ["name", "id"])
     def test_finds_its_template_among_several(self, key: str) -> None:
