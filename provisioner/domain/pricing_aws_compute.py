@@ -8,6 +8,7 @@ from decimal import Decimal
 from provisioner.domain.pricing import HOURS_PER_MONTH, PricedResource, PriceModel, Rows, Sheet
 
 _VOLUME_TYPE = "gp3"  # the only one that the book has prices for
+_UNLIMITED = "t4g."  # these run on beyond what they earned unless a template says otherwise
 
 
 def _group(resource: PricedResource, sheet: Sheet) -> Rows:
@@ -24,6 +25,9 @@ def _group(resource: PricedResource, sheet: Sheet) -> Rows:
     yield sheet.line(
         resource, "machines", "ec2", f"linux.{template.text('instance_type')}", machines * HOURS_PER_MONTH
     )
+    if (template.text("instance_type") or "").startswith(_UNLIMITED):
+        what = "CPU above the baseline of burstable machines"
+        yield sheet.usage(resource, "surplus credits", what, "ec2", "linux.t4g.surplus-credits")
     yield from _volumes(resource, template, machines, sheet)
     if any(block.get("enabled") is True for block in _blocks(template.attributes, "monitoring")):
         what = "detailed monitoring: the metrics of each machine are custom metrics"

@@ -36,18 +36,26 @@ resource "aws_iam_role_policy_attachment" "given" {
   policy_arn = each.value
 }
 
-# What the CloudWatch agent needs, for this group's logs and metrics alone.
+# What the CloudWatch agent needs, for this group's logs and metrics alone. The ARN is spelled out: taken from the parameter,
+# it would have Terraform read this document, and update the role, at every change of what the parameter holds.
 data "aws_iam_policy_document" "agent" {
   statement {
     sid       = "ReadAgentConfiguration"
     actions   = ["ssm:GetParameter"]
-    resources = [aws_ssm_parameter.agent.arn]
+    resources = ["arn:${local.partition}:ssm:${local.region}:${local.account_id}:parameter${local.agent_parameter}"]
   }
 
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+
+  # The agent asks for the name of its group, and drops metrics until it knows. DescribeTags knows no resources.
+  statement {
+    sid       = "FindOwnGroup"
+    actions   = ["ec2:DescribeTags"]
+    resources = ["*"]
   }
 
   # PutMetricData knows no resources; the namespace is what can be limited.
@@ -82,17 +90,44 @@ data "aws_iam_policy_document" "operator" {
       variable = "ssm:resourceTag/Name"
       values   = [local.identifier]
     }
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "ssm:SessionDocumentAccessCheck"
+      values   = ["true"]
+    }
   }
 
+  # No other document: one that forwards ports would reach what the machine reaches.
+  statement {
+    sid       = "Shell"
+    actions   = ["ssm:StartSession"]
+    resources = ["arn:${local.partition}:ssm:${local.region}:${local.account_id}:document/SSM-SessionManagerRunShell"]
+  }
+
+  # By the tag of a session and not by its name, which begins with the user's name only for IAM users.
   statement {
     sid       = "OwnSessions"
     actions   = ["ssm:ResumeSession", "ssm:TerminateSession"]
-    resources = ["arn:${local.partition}:ssm:*:${local.account_id}:session/$${aws:username}-*"]
+    resources = ["arn:${local.partition}:ssm:${local.region}:${local.account_id}:session/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/aws:ssmmessages:session-id"
+      values   = ["$${aws:userid}"]
+    }
+  }
+
+  # These know no resources.
+  statement {
+    sid       = "FindTheMachines"
+    actions   = ["ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribeScalingActivities"]
+    resources = ["*"]
   }
 
   statement {
     sid       = "RollOut"
     actions   = ["autoscaling:StartInstanceRefresh", "autoscaling:CancelInstanceRefresh"]
-    resources = [aws_autoscaling_group.this.arn]
+    resources = ["arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${local.identifier}"]
   }
 }

@@ -1,7 +1,9 @@
 locals {
   group = { AutoScalingGroupName = local.identifier }
 
-  every_alarm = {
+  burstable = startswith(var.instance_type, "t4g.")
+
+  every_alarm = merge(local.burstable ? { credits = local.credits_alarm } : {}, {
     cpu = {
       namespace = "AWS/EC2", metric = "CPUUtilization", statistic = "Average", dimensions = local.group
       threshold = var.alarm_cpu_percent
@@ -22,6 +24,13 @@ locals {
       threshold = var.alarm_disk_percent
       text      = "A machine's root volume is more than ${var.alarm_disk_percent} % full. Remove what is not needed, or order a larger volume."
     }
+  })
+
+  # A burstable machine may use more CPU than it has earned; what is charged for that is in no estimate.
+  credits_alarm = {
+    namespace = "AWS/EC2", metric = "CPUSurplusCreditsCharged", statistic = "Maximum", dimensions = local.group
+    threshold = 0
+    text      = "A machine is charged for CPU above its baseline for 15 minutes. Order a larger size: the smaller one is the dearer."
   }
 }
 

@@ -26,9 +26,10 @@ locals {
   )
 
   # The agent first: what the setup script does is then already measured and logged.
+  # Its configuration's digest is there so that a change of it is a change of the template, and reaches the machines.
   user_data = join("\n", concat(
-    ["#!/bin/bash", "dnf install -y amazon-cloudwatch-agent"],
-    ["amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c ssm:${aws_ssm_parameter.agent.name}"],
+    ["#!/bin/bash", "dnf install -y amazon-cloudwatch-agent", "# Configuration ${sha256(local.agent_configuration)}"],
+    ["/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c ssm:${aws_ssm_parameter.agent.name}"],
     var.setup_script == "" ? [] : [var.setup_script],
   ))
 }
@@ -43,7 +44,13 @@ resource "aws_launch_template" "this" {
   ebs_optimized = true
   user_data     = base64encode(local.user_data)
 
-  vpc_security_group_ids = [aws_security_group.this.id]
+  # Said here, because a subnet may give its machines public addresses.
+  network_interfaces {
+    device_index                = 0
+    associate_public_ip_address = false
+    delete_on_termination       = true
+    security_groups             = [aws_security_group.this.id]
+  }
 
   iam_instance_profile {
     arn = aws_iam_instance_profile.this.arn
@@ -54,7 +61,6 @@ resource "aws_launch_template" "this" {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
     http_put_response_hop_limit = 1
-    instance_metadata_tags      = "enabled"
   }
 
   monitoring {
@@ -89,7 +95,7 @@ resource "aws_autoscaling_group" "this" {
   name                = local.identifier
   vpc_zone_identifier = local.subnet_ids
 
-  # Within office hours the schedule sets the desired number, and nothing else may fall to zero.
+  # The schedule must be able to end all machines. Nothing else ends the last one: with office hours, scaling only adds.
   min_size         = var.office_hours_only ? 0 : var.min_instances
   max_size         = var.max_instances
   desired_capacity = var.min_instances

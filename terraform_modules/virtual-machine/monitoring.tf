@@ -7,33 +7,46 @@ resource "aws_cloudwatch_log_group" "this" {
   tags = { Name = local.identifier }
 }
 
-# EC2 sees neither memory nor disks; the agent does. Summed up by group, because a machine's name says nothing.
-resource "aws_ssm_parameter" "agent" {
-  # checkov:skip=CKV2_AWS_34: the agent's settings are no secret, and every machine reads them
-  name        = "/drawbridge/vm/${local.identifier}/cloudwatch-agent"
-  description = "Configuration of the CloudWatch agent of ${local.identifier}"
-  type        = "String"
-  insecure_value = jsonencode({
-    agent = { metrics_collection_interval = 60 }
-    metrics = {
-      namespace              = "CWAgent"
-      append_dimensions      = { AutoScalingGroupName = "$${aws:AutoScalingGroupName}" }
-      aggregation_dimensions = [["AutoScalingGroupName"]]
-      metrics_collected = {
-        mem  = { measurement = ["mem_used_percent"] }
-        disk = { measurement = ["used_percent"], resources = ["/"], drop_device = true }
+locals {
+  agent_parameter = "/drawbridge/vm/${local.identifier}/cloudwatch-agent"
+
+  # EC2 sees neither memory nor disks; the agent does. Summed up by group, because a machine's name says nothing.
+  agent_configuration = jsonencode(merge(
+    {
+      agent = { metrics_collection_interval = 60 }
+      metrics = {
+        namespace              = "CWAgent"
+        append_dimensions      = { AutoScalingGroupName = "$${aws:AutoScalingGroupName}" }
+        aggregation_dimensions = [["AutoScalingGroupName"]]
+        metrics_collected = {
+          mem  = { measurement = ["mem_used_percent"] }
+          disk = { measurement = ["used_percent"], resources = ["/"], drop_device = true }
+        }
       }
-    }
-    logs = {
+    },
+    # The agent refuses an empty list. A stream's name takes no asterisk.
+    { for section in length(var.log_files) > 0 ? ["logs"] : [] : section => {
       logs_collected = {
         files = {
           collect_list = [
-            for path in var.log_files : { file_path = path, log_group_name = aws_cloudwatch_log_group.this.name, log_stream_name = "{instance_id}${path}" }
+            for path in var.log_files : {
+              file_path       = path
+              log_group_name  = aws_cloudwatch_log_group.this.name
+              log_stream_name = "{instance_id}${replace(path, "*", "-")}"
+            }
           ]
         }
       }
-    }
-  })
+    } },
+  ))
+}
+
+resource "aws_ssm_parameter" "agent" {
+  # checkov:skip=CKV2_AWS_34: the agent's settings are no secret, and every machine reads them
+  name           = local.agent_parameter
+  description    = "Configuration of the CloudWatch agent of ${local.identifier}"
+  type           = "String"
+  insecure_value = local.agent_configuration
 
   tags = { Name = local.identifier }
 }

@@ -1,13 +1,15 @@
-# Within office hours the number is fixed: target tracking could scale in to zero and would find no way back.
+# With office hours the group may fall to zero, where no CPU is measured and nothing would bring it back. Scaling then only
+# adds machines, and the evening ends them.
 resource "aws_autoscaling_policy" "cpu" {
-  count = var.max_instances > var.min_instances && !var.office_hours_only ? 1 : 0
+  count = var.max_instances > var.min_instances ? 1 : 0
 
   name                   = "${local.identifier}-cpu"
   autoscaling_group_name = aws_autoscaling_group.this.name
   policy_type            = "TargetTrackingScaling"
 
   target_tracking_configuration {
-    target_value = var.target_cpu_percent
+    target_value     = var.target_cpu_percent
+    disable_scale_in = var.office_hours_only
 
     predefined_metric_specification {
       predefined_metric_type = "ASGAverageCPUUtilization"

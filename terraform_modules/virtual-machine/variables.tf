@@ -77,8 +77,14 @@ variable "setup_script" {
   nullable    = false
 
   validation {
-    condition     = length(var.setup_script) <= 8000
-    error_message = "The script must have at most 8000 characters: EC2 takes 16 KB with what the module adds. Put more into the image or into S3."
+    condition     = length(var.setup_script) <= 15000
+    error_message = "The script must have at most 15000 characters: EC2 takes 16 KB with what the module adds. Put more into the image or into S3."
+  }
+
+  # In base64, 15000 bytes are 20000 characters.
+  validation {
+    condition     = length(base64encode(var.setup_script)) <= 20000
+    error_message = "The script must have at most 15000 bytes, and a character that is not ASCII has two to four: EC2 takes 16 KB with what the module adds. Put more into the image or into S3."
   }
 }
 
@@ -257,7 +263,7 @@ variable "subnet_ids" {
 
   validation {
     condition     = length(var.subnet_ids) <= 20
-    error_message = "A subnet group must have at most 20 subnets."
+    error_message = "At most 20 subnets may be given."
   }
 }
 

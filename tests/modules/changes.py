@@ -56,7 +56,7 @@ CHANGES: Mapping[str, Changes] = {
         replaced="aws_elasticache_replication_group.this",
     ),
     "virtual-machine": Changes(
-        in_place={"instance_type": "t4g.large"},
+        in_place={"volume_gb": 45},
         updated="aws_autoscaling_group.this",
         replacing={"name": "orders-other"},
         replaced="aws_autoscaling_group.this",

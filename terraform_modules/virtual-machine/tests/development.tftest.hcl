@@ -54,6 +54,11 @@ run "is_what_development_needs" {
   }
 
   assert {
+    condition     = aws_launch_template.this.network_interfaces[0].associate_public_ip_address == "false"
+    error_message = "There must be no public address, whatever the subnet says."
+  }
+
+  assert {
     condition     = aws_launch_template.this.key_name == null
     error_message = "There must be no SSH key."
   }
@@ -72,4 +77,14 @@ run "is_what_development_needs" {
     condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "The key must be rotated every year."
   }
+}
+
+run "counts_the_script_in_bytes" {
+  command = plan
+
+  variables {
+    setup_script = join("", [for line in range(1000) : "# üüüüüüü"])
+  }
+
+  expect_failures = [var.setup_script]
 }

@@ -59,6 +59,11 @@ run "is_what_production_needs" {
   }
 
   assert {
+    condition     = aws_launch_template.this.network_interfaces[0].associate_public_ip_address == "false"
+    error_message = "There must be no public address, whatever the subnet says."
+  }
+
+  assert {
     condition     = aws_launch_template.this.key_name == null
     error_message = "There must be no SSH key."
   }
@@ -88,4 +93,24 @@ run "refuses_fewer_at_most_than_at_least" {
   }
 
   expect_failures = [var.max_instances]
+}
+
+run "refuses_a_night_without_machines" {
+  command = plan
+
+  variables {
+    office_hours_only = true
+  }
+
+  expect_failures = [var.office_hours_only]
+}
+
+run "refuses_a_single_subnet" {
+  command = plan
+
+  variables {
+    subnet_ids = ["subnet-0a1b2c3d4e5f67890"]
+  }
+
+  expect_failures = [aws_autoscaling_group.this]
 }

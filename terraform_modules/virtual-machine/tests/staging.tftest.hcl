@@ -39,6 +39,11 @@ run "is_what_staging_needs" {
   }
 
   assert {
+    condition     = aws_autoscaling_policy.cpu[0].target_tracking_configuration[0].disable_scale_in
+    error_message = "A group that may fall to zero must not be scaled in by its CPU: it would find no way back."
+  }
+
+  assert {
     condition     = aws_launch_template.this.metadata_options[0].http_tokens == "required"
     error_message = "Metadata must need a session token."
   }
@@ -46,6 +51,11 @@ run "is_what_staging_needs" {
   assert {
     condition     = alltrue([for m in aws_launch_template.this.block_device_mappings : m.ebs[0].encrypted == "true" && m.ebs[0].volume_type == "gp3"])
     error_message = "Volumes must be encrypted gp3."
+  }
+
+  assert {
+    condition     = aws_launch_template.this.network_interfaces[0].associate_public_ip_address == "false"
+    error_message = "There must be no public address, whatever the subnet says."
   }
 
   assert {
@@ -67,4 +77,25 @@ run "is_what_staging_needs" {
     condition     = aws_kms_key.this[0].enable_key_rotation
     error_message = "The key must be rotated every year."
   }
+}
+
+run "refuses_office_hours_that_end_before_they_start" {
+  command = plan
+
+  variables {
+    office_start_hour = 19
+    office_end_hour   = 7
+  }
+
+  expect_failures = [var.office_end_hour]
+}
+
+run "keeps_ssh_closed" {
+  command = plan
+
+  variables {
+    app_port = 22
+  }
+
+  expect_failures = [var.app_port]
 }
