@@ -10,7 +10,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from catalog.models import Lifecycle
 from catalog.models.organisation import SLUG_MAX_LENGTH, SLUG_PATTERN, validate_slug
 
 UID_MAX_LENGTH: Final = 40  # of a Grafana dashboard
@@ -44,7 +43,6 @@ def write_module(root: Path, slug: str, *, category: str, owner: str) -> Path:
         "@@UID@@": f"drawbridge-{slug}"[:UID_MAX_LENGTH].rstrip("-"),
         "@@CATEGORY@@": category,
         "@@OWNER@@": owner,
-        "@@LIFECYCLE@@": Lifecycle.values[0],
     }
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-module-", dir=root) as half:
