@@ -15,6 +15,7 @@ from catalog import selectors as catalog_selectors
 from catalog.forms import ParameterForm, build_form
 from catalog.lifecycle import RETIRED
 from catalog.models import CatalogItem, CatalogItemVersion, Environment
+from catalog.parameters import name_rule
 from provisioner import selectors
 from provisioner.domain.errors import Refusal
 from provisioner.models import Run
@@ -113,9 +114,12 @@ def _read(request: HttpRequest, slug: str) -> Order:
         services=[(service.slug, f"{service.name} ({service.owner_team.name})") for service in services],
         environments=[(one.slug, one.name) for one in environments],
     )
+    parameters = build_form(version, environment, data=data)
+    _, rule = name_rule(parameters.manifest, parameters.spec)
+    form.fields["name"].help_text = f"Unique among these in its environment. {rule}"
     if data is not None:
         form.is_valid()
-    return Order(item, version, form, build_form(version, environment, data=data), environment)
+    return Order(item, version, form, parameters, environment)
 
 
 def _context(request: HttpRequest, found: Order, *, typed: bool = False) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class OrderForm(ReasonForm):
     name = forms.CharField(
         label="Name",
         strip=False,
-        help_text="Unique among these in its environment: 3 to 40 lower-case letters, digits and single hyphens.",
+        help_text="Unique among these in its environment.",
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),

@@ -40,6 +40,11 @@ class TestTheForm:
         assert production["multi_az"] == "on"
         assert production["instance_class"] == "db.r6g.large"
 
+    def test_says_what_a_name_may_be_as_the_module_does(self, developer: Client) -> None:
+        text = developer.get(ADDRESS).content.decode()
+        assert "Unique among these in its environment. The name must be lower-case letters" in text
+        assert "3 to 40 characters, so that every derived AWS name stays within its limit" in text
+
     def test_shows_derived_tags_cost_and_who_will_be_asked(self, developer: Client) -> None:
         text = developer.get(ADDRESS, {"environment": "production", "service": "orders"}).content.decode()
         assert "cc-100" in text
