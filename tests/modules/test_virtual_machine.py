@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from catalog.parameters import fill
 from provisioner.domain.plan import Plan, parse_plan
 from tests.modules.conftest import MakeWorkspace
 from tests.modules.workspace import DEFAULT_TAGS, MODULES_PATH, Module, Workspace, read_module
@@ -260,6 +261,15 @@ class TestAlarms:
         }
         collected = set(_one(plan, "aws_autoscaling_group")["enabled_metrics"])
         assert {"GroupDesiredCapacity", "GroupInServiceInstances"} <= collected
+
+
+class TestAScript:
+    def test_is_typed_over_several_lines(self) -> None:
+        (parameter,) = (one for one in MACHINES.spec if one.name == "setup_script")
+        script = "dnf install -y nginx\nsystemctl enable --now nginx\n"
+        filled = fill(MACHINES.manifest, MACHINES.spec, "development", {"setup_script": script})
+        assert (parameter.multiline, filled.problems) == (True, ())
+        assert filled.variables["setup_script"] == script
 
 
 class TestARefusal:

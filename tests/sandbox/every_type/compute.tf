@@ -43,13 +43,21 @@ resource "aws_launch_template" "this" {
 
 resource "aws_autoscaling_group" "this" {
   name_prefix         = "machine-"
-  min_size            = 1
-  max_size            = 2
+  min_size            = 2
+  max_size            = 3
   vpc_zone_identifier = data.aws_subnets.private.ids
 
   launch_template {
     id      = aws_launch_template.this.id
     version = aws_launch_template.this.latest_version
+  }
+
+  instance_refresh {
+    strategy = "Rolling"
+
+    preferences {
+      instance_warmup = "60"
+    }
   }
 
   dynamic "tag" {
