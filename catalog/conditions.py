@@ -7,6 +7,7 @@ part of the language is left to `terraform plan`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -39,6 +40,41 @@ def holds(condition: str, variables: Mapping[str, Any]) -> bool | None:
     return found if isinstance(found, bool) else None
 
 
+def understood(condition: str) -> bool:
+    """Tell whether the condition is written in the part of the language that `holds` judges."""
+    node = _parsed(condition)
+    return node is not None and _is_known(node, frozenset())
+
+
+def variables_in(condition: str) -> frozenset[str]:
+    """Name the variables that the condition speaks of, whether it can be judged here or not."""
+    return frozenset(re.findall(r"\bvar\.([A-Za-z_][\w-]*)", condition))
+
+
+def _is_known(node: hcl.Expression, bound: frozenset[str]) -> bool:
+    match node:
+        case hcl.Literal():
+            return True
+        case hcl.Reference(name):
+            return name.startswith("var.") or name in bound
+        case hcl.Sequence(items):
+            return all(_is_known(item, bound) for item in items)
+        case hcl.Unary("!" | "-", operand):
+            return _is_known(operand, bound)
+        case hcl.Conditional(condition, yes, no):
+            return all(_is_known(part, bound) for part in (condition, yes, no))
+        case hcl.Binary(operator, left, right):
+            known = operator in _ARITHMETIC or operator in ("&&", "||", "==", "!=")
+            return known and _is_known(left, bound) and _is_known(right, bound)
+        case hcl.Call("can", (hcl.Call("regex", (hcl.Literal(str(pattern)), subject)),)):
+            return is_portable_pattern(pattern) and _is_known(subject, bound)
+        case hcl.Call("alltrue", (hcl.ForList(name, of, body),)):
+            return _is_known(of, bound) and _is_known(body, bound | {name})
+        case hcl.Call(name, arguments):
+            return name in _FUNCTIONS and all(_is_known(argument, bound) for argument in arguments)
+    return False
+
+
 def _value(node: hcl.Expression, variables: Mapping[str, Any]) -> Any:
     match node:
         case hcl.Literal(value):
@@ -62,6 +98,8 @@ def _value(node: hcl.Expression, variables: Mapping[str, Any]) -> Any:
 
 def _referred(name: str, variables: Mapping[str, Any]) -> Any:
     first, _, rest = name.partition(".")
+    if not rest and _LOOP + first in variables:
+        return variables[_LOOP + first]
     root, *path = rest.split(".")
     if first != "var" or root not in variables:
         raise Undecided
@@ -111,6 +149,23 @@ def _called(name: str, arguments: tuple[hcl.Expression, ...], variables: Mapping
             if not isinstance(where_value, list | tuple):
                 raise Undecided
             return any(_equal(item, wanted) for item in where_value)
+        case "alltrue", (hcl.ForList(item, of, body),):
+            items = _value(of, variables)
+            if not isinstance(items, list | tuple):
+                raise Undecided
+            # All are looked at first, so that an element that cannot be judged leaves the whole to Terraform.
+            found = [_truth(body, {**variables, _LOOP + item: one}) for one in items]
+            return all(found)
+        case "keys", (subject,):
+            value = _value(subject, variables)
+            if not isinstance(value, Mapping):
+                raise Undecided
+            return sorted(value)
+        case ("startswith" | "endswith" | "strcontains") as function, (subject, part):
+            text, wanted = _value(subject, variables), _value(part, variables)
+            if not isinstance(text, str) or not isinstance(wanted, str):
+                raise Undecided
+            return _TEXT[function](text, wanted)
         case ("floor" | "ceil" | "abs") as function, (subject,):
             return _ROUNDING[function](_number(_value(subject, variables)))
         case ("min" | "max") as function, (_, *_):
@@ -155,3 +210,10 @@ _ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "<=": lambda a, b: a <= b,
 }
 _ROUNDING: Final[Mapping[str, Callable[[Any], Any]]] = {"floor": math.floor, "ceil": math.ceil, "abs": abs}
+_TEXT: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "strcontains": str.__contains__,
+}
+_FUNCTIONS: Final = frozenset({"length", "contains", "keys", "min", "max", *_ROUNDING, *_TEXT})
+_LOOP: Final = "for "  # no variable is called like this: what stands for an element in a `for`

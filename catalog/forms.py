@@ -17,6 +17,7 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from catalog import manifest as manifests
+from catalog.conditions import understood
 from catalog.constraints import same_json, shown
 from catalog.json_schema import allowed_values
 from catalog.manifest import Manifest
@@ -33,11 +34,15 @@ _NOTHING: Final = object()
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """Fields that belong together; `advanced` are those that most people leave alone."""
+    """Fields that belong together; `advanced` are those that most people leave alone.
+
+    `rules` are the module's rules about them that only Terraform can judge, when it plans.
+    """
 
     name: str
     fields: tuple[BoundField, ...]
     advanced: tuple[BoundField, ...]
+    rules: tuple[str, ...] = ()
 
 
 class ParameterField(forms.Field):
@@ -107,6 +112,7 @@ class ParameterForm(forms.Form):
                 name,
                 tuple(b for b in bounds if not getattr(b.field, "advanced", False)),
                 tuple(b for b in bounds if getattr(b.field, "advanced", False)),
+                _rules_of(bounds),
             )
             for name, bounds in names.items()
         ]
@@ -115,7 +121,7 @@ class ParameterForm(forms.Form):
         """Judge the values together, exactly as the API does, and put each problem at its field."""
         cleaned = super().clean() or {}
         self._given = self._decided(cleaned)
-        self.filled = fill(self.manifest, self.spec, self.environment, self._given)
+        self.filled = fill(self.manifest, self.spec, self.environment, self._given, frozenset(self.errors))
         for problem in self.filled.problems:
             name = problem.field.partition(".")[0].partition("[")[0]
             where = name if name in self.fields else None
@@ -187,6 +193,18 @@ def _shown_size(manifest: Manifest, environment: str, decided: Mapping[str, Any]
     if isinstance(wanted, str) and wanted in manifest.sizes.in_environment(environment):
         return wanted
     return manifest.sizes.default.get(environment)
+
+
+def _rules_of(bounds: list[BoundField]) -> tuple[str, ...]:
+    """Return the messages of what the portal cannot judge: somebody should know before the plan fails."""
+    parameters = [b.field.parameter for b in bounds if isinstance(b.field, ParameterField)]
+    messages = [
+        _sentence(condition.message)
+        for parameter in parameters
+        for condition in parameter.conditions
+        if condition.message and not understood(condition.text)
+    ]
+    return tuple(dict.fromkeys(messages))
 
 
 class _OpenChoiceField(forms.ChoiceField):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from catalog import manifest as manifests
-from catalog.conditions import holds
+from catalog.conditions import holds, variables_in
 from catalog.constraints import shown, violation
 from catalog.manifest import Manifest
 from catalog.parameter_types import json_type_name, text_problem
@@ -63,11 +63,25 @@ def fill_parameters(
     variables = dict(filled.variables)
     if isinstance(name, str):
         variables[manifest.name_variable] = name
+    if isinstance(name, str) and not problems:  # what ties the name to parameters could not be judged before
+        problems += [
+            replace(problem, field="name") if problem.field == manifest.name_variable else problem
+            for problem in broken_conditions(spec, variables)
+        ]
     return Filled(variables, filled.shown, tuple(problems[:MAX_PROBLEMS]), filled.given)
 
 
-def fill(manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: object) -> Filled:
-    """Fill in everything but the order's name; the form uses it too, so that both doors judge alike."""
+def fill(
+    manifest: Manifest,
+    spec: ParameterSpec,
+    environment_slug: str,
+    given: object,
+    unread: Collection[str] = (),
+) -> Filled:
+    """Fill in everything but the order's name; the form uses it too, so that both doors judge alike.
+
+    `unread` names parameters that were given and could not be read: nothing is said of what they are tied to.
+    """
     problems: list[ParameterProblem] = []
     asked = _checked_given(manifest, spec, environment_slug, given, problems)
     decided = dict(asked)
@@ -92,8 +106,8 @@ def fill(manifest: Manifest, spec: ParameterSpec, environment_slug: str, given: 
     }
     if manifest.environment_variable is not None:
         values[manifest.environment_variable] = environment_slug
-    if not problems:
-        problems += broken_conditions(spec, values)
+    if manifest.sizes is None or manifest.sizes.parameter not in refused:
+        problems += broken_conditions(spec, values, refused.union(unread))
     return Filled(values, {**size_shown, **shown_values}, tuple(problems[:MAX_PROBLEMS]), decided)
 
 
@@ -112,15 +126,20 @@ def prefilled(
     return values
 
 
-def broken_conditions(spec: ParameterSpec, values: Mapping[str, Any]) -> list[ParameterProblem]:
-    """Return a problem for each validation of the module that certainly fails for these values together."""
+def broken_conditions(
+    spec: ParameterSpec, values: Mapping[str, Any], refused: Collection[str] = ()
+) -> list[ParameterProblem]:
+    """Return a problem for each validation of the module that certainly fails for these values together.
+
+    What speaks of a variable whose value was refused is not judged: that value is not the one that will be taken.
+    """
     return [
         ParameterProblem(
             parameter.name, "condition", condition.message or f"breaks the condition {condition.text}"
         )
         for parameter in spec
         for condition in parameter.conditions
-        if holds(condition.text, values) is False
+        if not variables_in(condition.text).intersection(refused) and holds(condition.text, values) is False
     ]
 
 

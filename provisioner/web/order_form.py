@@ -84,6 +84,7 @@ class GroupRows:
     name: str
     rows: tuple[FieldRow, ...]
     advanced: tuple[FieldRow, ...]
+    rules: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -117,7 +118,7 @@ def lay_out(form: ParameterForm, findings: Iterable[Finding]) -> Parameters:
     def rows(bounds: Iterable[BoundField]) -> tuple[FieldRow, ...]:
         return tuple(FieldRow(b, tuple(at.get(b.name, ()))) for b in bounds if b.name != size_name)
 
-    groups = [GroupRows(g.name, rows(g.fields), rows(g.advanced)) for g in form.groups()]
+    groups = [GroupRows(g.name, rows(g.fields), rows(g.advanced), g.rules) for g in form.groups()]
     size = None
     if size_name is not None and size_name in form.fields:
         size = FieldRow(form[size_name], tuple(at.get(size_name, ())))

@@ -8,6 +8,8 @@ from catalog.forms import ParameterForm, build_form
 from catalog.models import CatalogItemVersion
 from catalog.parameters import fill_parameters
 
+from .test_parameters import with_condition
+
 
 def browser_data(form: ParameterForm) -> dict[str, str]:
     """Return what a browser sends for the form as it is shown."""
@@ -169,6 +171,25 @@ class TestGiven:
         form = build_form(bucket, "development", data=data, prefix="p")
         assert form.is_valid()
         assert form.given() == {"owner_contact": "a@b"}
+
+
+class TestRules:
+    def test_that_only_terraform_can_judge_stand_at_the_group(self, bucket):
+        spec = with_condition(
+            bucket, "readers", "length(setunion(var.readers, [])) < 5", "Four readers at most"
+        )
+        version = CatalogItemVersion(version="1.0.0", manifest=bucket.manifest, parameter_spec=spec)
+        found = {group.name: group.rules for group in build_form(version, "development").groups()}
+        (owner,) = [name for name, rules in found.items() if rules]
+        assert found[owner] == ("Four readers at most.",)
+
+    def test_about_a_field_that_cannot_be_read_are_not_judged_by_what_it_was_before(self, bucket):
+        tied = CONTACT | {"archive_after_days": "36500"}
+        assert "archive_after_days" in sent(bucket, tied).errors
+        assert set(sent(bucket, tied | {"retention_days": "many"}).errors) == {"retention_days"}
+
+    def test_that_the_form_judges_itself_do_not(self, bucket):
+        assert all(group.rules == () for group in build_form(bucket, "development").groups())
 
 
 class TestErrors:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from catalog import manifest as manifests
-from catalog.conditions import holds
+from catalog.conditions import holds, understood, variables_in
 from catalog.json_schema import parameter_schema, version_schema
 from catalog.models import CatalogItemVersion
 from catalog.parameters import fill_parameters
-from catalog.spec import ParameterSpec
+from catalog.spec import Condition, ParameterSpec
 
 from .conftest import unsaved_version
 
@@ -103,6 +105,24 @@ class TestFillParameters:
     )
     def test_names_the_field_and_the_reason(self, bucket, given, expected):
         assert codes(bucket, given) == [expected]
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"retention_days": 20}, {"owner_contact", "archive_after_days"}),
+            (CONTACT | {"retention_days": 20, "versioned": 0}, {"versioned", "archive_after_days"}),
+            (CONTACT | {"retention_days": 0}, {"retention_days"}),
+            (CONTACT | {"retention_days": 20, "size": "huge"}, {"size"}),
+        ],
+    )
+    def test_judges_what_ties_fields_together_unless_one_of_them_was_refused(self, bucket, given, expected):
+        assert {field for field, _ in codes(bucket, given)} == expected
+
+    def test_judges_what_ties_the_name_to_a_parameter(self, bucket):
+        spec = with_condition(bucket, "retention_days", 'var.name != "forever" || var.retention_days > 99')
+        version = CatalogItemVersion(version="1.0.0", manifest=bucket.manifest, parameter_spec=spec)
+        assert codes(version, CONTACT, name="forever") == [("retention_days", "condition")]
+        assert codes(version, CONTACT, name="orders") == []
 
     def test_reports_every_field_at_once(self, bucket):
         found = codes(bucket, {"retention_days": 0, "versioned": "yes", "nonsense": 1}, name="X")
@@ -233,8 +253,27 @@ class TestAnyInput:
                 assert Draft202012Validator(schema).is_valid(filled.given)
 
 
+def with_condition(version, parameter, condition, message="Not so."):
+    """Return the version's parameters with one more validation."""
+    spec = ParameterSpec.from_json(version.parameter_spec)
+    added = (*spec[parameter].conditions, Condition(condition, message))
+    return ParameterSpec(
+        tuple(replace(one, conditions=added) if one.name == parameter else one for one in spec)
+    ).to_json()
+
+
 class TestHolds:
-    VALUES = {"a": 1, "b": 2.5, "t": "text", "l": ["x"], "n": None, "y": True, "o": {"k": 3}, "u": "é"}
+    VALUES = {
+        "a": 1,
+        "b": 2.5,
+        "t": "text",
+        "l": ["x"],
+        "n": None,
+        "y": True,
+        "o": {"k": 3},
+        "u": "é",
+        "m": [0, "x"],
+    }
 
     @pytest.mark.parametrize(
         ("condition", "expected"),
@@ -252,6 +291,15 @@ class TestHolds:
             ("max(var.a, var.b) - min(var.a, 0) == 2.5", True),
             ("-var.a < 0", True),
             ("floor(var.b) % 2 == 0", True),
+            ('startswith(var.t, "te") && !endswith(var.t, "ing")', True),
+            ('strcontains(var.t, "z")', False),
+            ('alltrue([for e in var.l : strcontains(e, "x")])', True),
+            ('alltrue([for k in keys(var.o) : can(regex("^a", k))])', False),
+            ("alltrue([for e in var.m : e > 1])", None),
+            ("alltrue([for e in var.l : other > 1])", None),
+            ("alltrue([for e in var.t : true])", None),
+            ("keys(var.l) == 1", None),
+            ("startswith(var.a, var.t)", None),
             # What cannot be judged for certain:
             ("var.n > 1", None),
             ("var.unknown > 1", None),
@@ -271,6 +319,29 @@ class TestHolds:
     )
     def test_judges_only_what_is_certain(self, condition, expected):
         assert holds(condition, self.VALUES) is expected
+
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ("var.a == 0 || var.a >= ceil(var.b * 1.1)", True),
+            ('!var.y || (var.n == null ? true : contains(["x"], -var.a))', True),
+            ('alltrue([for e in var.l : can(regex("^x", e)) && length(e) < max(var.a, 3)])', True),
+            ("length(setintersection(keys(var.o), var.l)) == 0", False),
+            ('length("${var.t}-${var.u}") < 64', False),
+            ('can(regex("(?i)x", var.t))', False),
+            ("local.windows_apart", False),
+            ("alltrue([for e in var.l : other])", False),
+            ("[for e in var.l : e] == 1", False),
+            ("{a = 1} == var.o", False),
+            ("var.a ==", False),
+        ],
+    )
+    def test_knows_which_conditions_it_judges(self, condition, expected):
+        assert understood(condition) is expected
+
+    def test_names_the_variables_of_any_condition(self):
+        condition = 'length("${var.name}.${var.zone-name}") > length(setunion(var.a_1, local.var))'
+        assert variables_in(condition) == {"name", "zone-name", "a_1"}
 
 
 class TestJsonSchema:

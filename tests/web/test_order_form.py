@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from catalog.models import CatalogItemVersion
+from catalog.spec import Condition, ParameterSpec
 from provisioner.models import Request, Run
 from provisioner.services.submit import submit
 from tests.conftest import Organisation
@@ -163,6 +165,24 @@ class TestAnOrder:
         assert Run.objects.get().request.justification == HOSTILE
 
 
+class TestAGroup:
+    def test_says_what_only_terraform_can_judge(
+        self, developer: Client, postgres: CatalogItemVersion
+    ) -> None:
+        spec = ParameterSpec.from_json(postgres.parameter_spec)
+        rule = Condition(
+            "length(setunion(var.allowed_security_group_ids, [])) < 9", "<b>Nine</b> are too many"
+        )
+        changed = [
+            replace(one, conditions=(*one.conditions, rule)) if one.name == "instance_class" else one
+            for one in spec
+        ]
+        CatalogItemVersion.objects.update(parameter_spec=ParameterSpec(tuple(changed)).to_json())
+        text = developer.get(ADDRESS).content.decode()
+        assert "Checked when it is planned" in text
+        assert "<li>&lt;b&gt;Nine&lt;/b&gt; are too many.</li>" in text
+
+
 class TestTheLiveAnswer:
     def test_to_a_choice_is_the_whole_form_filled_in_again(self, developer: Client) -> None:
         answer = developer.post(LIVE, {**filled_in(developer), "environment": "production"})
@@ -187,6 +207,15 @@ class TestTheLiveAnswer:
         assert answer.status_code == 200
         assert b"Some fields cannot be taken" in answer.content
         assert b"Write a number" in answer.content
+
+    def test_to_fields_that_contradict_each_other_says_the_modules_own_words_at_one_of_them(
+        self, developer: Client
+    ) -> None:
+        sent = filled_in(developer, office_start_hour="9", office_end_hour="8", name="")
+        text = developer.post(LIVE, {**sent, "part": "answer"}).content.decode()
+        note = re.search(r'id="id_office_end_hour-notes".*?</div>\s*</div>', text, re.DOTALL)
+        assert note is not None
+        assert "invalid-feedback" in note[0]
 
     def test_has_no_effect(self, developer: Client) -> None:
         developer.post(LIVE, {**filled_in(developer), "part": "answer"})
