@@ -4,9 +4,14 @@
 # lock files. Variables: PYTHON=/path/to/python3.12, PORT=8010, EXIT=1 (make demo), DRAWBRIDGE_HOME=/path.
 
 .DEFAULT_GOAL := help
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+
+# Everything here starts many short processes; each would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8000
 EXIT ?=
@@ -33,7 +38,7 @@ CHECKOV_STAMP := $(CHECKOV_HOME)/.installed-$(firstword $(shell cksum < requirem
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-UV := $(BIN)/uv pip install --quiet --no-config
+UV := $(BIN)/uv pip install --quiet --no-config --compile-bytecode
 
 # uv installs several times as fast as pip, but knows nothing of pip's settings: where pip has an index of its own, or
 # uv cannot reach one, pip does all of it. uv itself comes, with its hashes, out of the development lock.
@@ -123,7 +128,9 @@ $(CHECKOV_STAMP): requirements-checkov.lock | install
 test: check ## Set up, then all checks and all tests: what CI runs
 
 .PHONY: check
-check: lint checkov pytest ## Format, lint, types, layers, migrations, deployment settings, API schema, templates, modules, tests
+check: install $(CHECKOV_STAMP) ## Format, lint, types, layers, migrations, deployment settings, API schema, templates, modules, tests
+	@$(MAKE) SIDE_BY_SIDE=1 --jobs=2 --output-sync=target lint checkov
+	@$(MAKE) pytest
 
 # As in production: behind TLS. The keys are for these checks alone, which read and write no data.
 CHECK_MANAGE := env DRAWBRIDGE_HOME=.venv/check-home DRAWBRIDGE_HTTPS=1 \
@@ -152,6 +159,8 @@ checkov: $(CHECKOV_STAMP) ## Look through the golden paths for what is insecure
 # Everything on SQLite with a broker in memory; then, on PostgreSQL and Redis, what they could do differently.
 # Only the pure core is traced for coverage, and only by its own tests: tracing slows every test down.
 SERVICE_TESTS := tests/delivery tests/races tests/services/test_sweep.py
+# Each of these waits for real processes: one at a time on each side, wherever it stands.
+SERVICE_ARGS ?= -n 2 --dist load
 
 .PHONY: pytest
 pytest: install ## The tests, with the branch coverage of the pure core
@@ -159,7 +168,7 @@ pytest: install ## The tests, with the branch coverage of the pure core
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/domain --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --fail-under=95 --skip-covered
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres" --ignore=tests/domain
-	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(PYTEST_ARGS) $(SERVICE_TESTS)
+	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS)
 
 .PHONY: format
 format: install ## Format code and templates

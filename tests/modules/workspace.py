@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,11 +54,6 @@ class Module:
     def sizes(self, environment: str) -> list[str]:
         """Return the sizes of an environment, small to large; empty for a module without sizes."""
         return list(self.manifest.sizes.in_environment(environment)) if self.manifest.sizes else []
-
-    def other_sizes(self, environment: str) -> list[str]:
-        """Return the sizes that an order must name to get."""
-        defaults = self.manifest.sizes.default if self.manifest.sizes else {}
-        return [size for size in self.sizes(environment) if size != defaults.get(environment)]
 
     def variables(self, environment: str, size: str | None = None) -> dict[str, Any]:
         """Return what Terraform gets for an order that gives a name, what is required, and perhaps a size."""
@@ -116,9 +112,13 @@ class Workspace:
         path.mkdir(parents=True, exist_ok=True)
         self._module = module
 
-    def init(self) -> None:
-        """Prepare the directory; fails the test with Terraform's own words when that is impossible."""
+    def init(self, like: Workspace | None = None) -> None:
+        """Prepare the directory, or copy what another one of the module has; fails with Terraform's own words."""
         self._write_root(self._module.variables(self._module.environments[0]))
+        if like is not None:
+            shutil.copytree(like._path / ".terraform", self._path / ".terraform", symlinks=True)
+            shutil.copy(like._path / ".terraform.lock.hcl", self._path)
+            return
         outcome = self.run("init", "-backend=false")
         assert outcome.code == 0, outcome.text
 
@@ -140,10 +140,14 @@ class Workspace:
         return self.run("apply", "plan")
 
     def plan_and_apply(self, variables: Mapping[str, Any], *, destroy: bool = False) -> Outcome:
-        """Plan and apply in one go, and return how the apply ended."""
-        planned = self.try_plan(variables, destroy=destroy)
-        assert planned.code == 0, planned.text
-        return self.apply()
+        """Plan and apply in one go, and return how that ended."""
+        self._write_root(variables)
+        return self.run("apply", "-auto-approve", *(["-destroy"] if destroy else []))
+
+    def is_settled(self, variables: Mapping[str, Any]) -> Outcome:
+        """Plan once more: the code is 0 when nothing, no output either, would change."""
+        self._write_root(variables)
+        return self.run("plan", "-detailed-exitcode")
 
     def state(self) -> dict[str, Any]:
         """Return the raw state."""
