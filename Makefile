@@ -167,8 +167,12 @@ pytest: install ## The tests, with the branch coverage of the pure core
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/domain --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --fail-under=95 --skip-covered
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres" --ignore=tests/domain
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres and not thorough" --ignore=tests/domain
 	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS)
+
+.PHONY: thorough
+thorough: install ## What takes longer: the life of an order of every golden path in development and staging, too
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m thorough tests/modules
 
 .PHONY: format
 format: install ## Format code and templates

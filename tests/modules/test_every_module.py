@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
+import pytest
 
 from catalog.manifest_check import permits
 from provisioner.domain.cost import Estimate
@@ -225,6 +226,7 @@ class AnOrder:
         assert (change.address in findings) == (change.type in STATEFUL_TYPES)
 
 
+@pytest.mark.thorough
 class TestAnOrderInDevelopment(AnOrder):
     def test_lives_through_a_plan_an_apply_an_update_and_a_destroy(
         self, module: Module, make_workspace: MakeWorkspace
@@ -232,6 +234,7 @@ class TestAnOrderInDevelopment(AnOrder):
         self.lives(module, "development", make_workspace)
 
 
+@pytest.mark.thorough
 class TestAnOrderInStaging(AnOrder):
     def test_lives_through_a_plan_an_apply_an_update_and_a_destroy(
         self, module: Module, make_workspace: MakeWorkspace
