@@ -28,7 +28,7 @@ from tests.modules.workspace import DEFAULT_TAGS, ROOT, Module, Workspace, leave
 SECRET_NAMES = re.compile(
     r"(^|_)(password|secret_string|secret_binary|auth_token|private_key|secret_access_key|secret_key)(_wo)?$"
 )
-# Known to be deprecated or gone in hashicorp/aws 4 to 6; written from knowledge, because the schema here has no such 
+# Deprecated or gone in hashicorp/aws 4 to 6. Written from knowledge: the schema here has lost such flags.
 GIVEN_UP = {
     "aws_s3_bucket": (
         "acceleration_status", "acl", "cors_rule", "grant", "lifecycle_rule", "logging", "object_lock_configuration",
