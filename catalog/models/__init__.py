@@ -1,7 +1,7 @@
 """Tables of the catalog: the organisation that owns things and the items that may be ordered."""
 
 from catalog.models.item import CatalogItem, CatalogItemVersion, Lifecycle, Maturity
-from catalog.models.organisation import CostCenter, Criticality, Environment, Service, Team
+from catalog.models.organisation import CostCenter, Criticality, Environment, Service, TargetAccount, Team
 
 __all__ = [
     "CatalogItem",
@@ -12,5 +12,6 @@ __all__ = [
     "Lifecycle",
     "Maturity",
     "Service",
+    "TargetAccount",
     "Team",
 ]

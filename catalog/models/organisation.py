@@ -55,6 +55,24 @@ class CostCenter(models.Model):
         return self.name
 
 
+class TargetAccount(models.Model):
+    """A cloud account that runs are applied in; at most `max_running` runs work in it at once."""
+
+    slug = models.CharField(max_length=SLUG_MAX_LENGTH, unique=True, validators=[validate_slug])
+    name = models.CharField(max_length=120)
+    max_running = models.PositiveSmallIntegerField(default=10)
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            CheckConstraint(name="target_account_slug_pattern", condition=Q(slug__regex=SLUG_PATTERN)),
+            CheckConstraint(name="target_account_runs_something", condition=Q(max_running__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Environment(models.Model):
     """A stage on the way to customers, such as development or production; lowest position first."""
 
@@ -62,6 +80,10 @@ class Environment(models.Model):
     name = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0)
     is_production = models.BooleanField(default=False)
+    # Without one, the only limit is the number of workers.
+    account = models.ForeignKey(
+        TargetAccount, on_delete=models.PROTECT, null=True, blank=True, related_name="environments"
+    )
 
     class Meta:
         ordering = ["position", "slug"]

@@ -4,9 +4,9 @@ from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
-from provisioner.models.run import Run, RunLogLine, RunPlan, RunTransition
+from provisioner.models.run import Run, RunLogChunk, RunLogLine, RunPlan, RunTransition
 from provisioner.models.state import StateLock, StateVersion
-from provisioner.models.workspace import Workspace, WorkspaceResource
+from provisioner.models.workspace import Workspace, WorkspaceResource, WorkspaceTransfer
 
 __all__ = [
     "ApprovalDecision",
@@ -15,6 +15,7 @@ __all__ = [
     "Request",
     "Run",
     "RunEstimate",
+    "RunLogChunk",
     "RunLogLine",
     "RunPlan",
     "RunTransition",
@@ -22,4 +23,5 @@ __all__ = [
     "StateVersion",
     "Workspace",
     "WorkspaceResource",
+    "WorkspaceTransfer",
 ]

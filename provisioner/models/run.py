@@ -40,10 +40,22 @@ class Run(models.Model):
     error_summary = models.CharField(max_length=500, blank=True)
     error_detail = models.TextField(blank=True)
 
+    # Of two that wait, the lower is taken up first (domain/queueing.py).
+    priority = models.SmallIntegerField(default=0)
     fencing_token = models.PositiveIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # How many workers were lost over it, and what is known of the apply that was cut short (services/recover.py).
+    lost_workers = models.PositiveSmallIntegerField(default=0)
+    interrupted_at = models.DateTimeField(null=True, blank=True)
+    recovery = models.JSONField(default=dict)
+    # The fencing tokens under which Terraform last took and released the state lock of this run: equal to each other,
+    # Terraform ended by itself; below `fencing_token` at the interruption, it never began.
+    lock_taken_token = models.PositiveIntegerField(null=True, blank=True)
+    lock_released_token = models.PositiveIntegerField(null=True, blank=True)
+    # Changes that the apply has made so far, as Terraform says them.
+    changes_done = models.PositiveIntegerField(default=0)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     stop_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -67,6 +79,12 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "id"], name="run_newest"),
             models.Index(fields=["status", "status_at"], name="run_by_status"),
+            # The few that are not over, whatever the number of those that are.
+            models.Index(
+                fields=["status", "priority", "status_at"],
+                condition=Q(status__in=sorted(status.value for status in ACTIVE)),
+                name="run_active",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +136,33 @@ class RunPlan(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class RunLogChunk(models.Model):
+    """Redacted lines of Terraform's output that were written together, or a stretch that was left out, saying so.
+
+    `content` is gzipped JSON lines, one `{"at", "phase", "level", "address", "text"}` for each sequence number from
+    `first_sequence` to `last_sequence`.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log_chunks")
+    first_sequence = models.PositiveIntegerField()
+    last_sequence = models.PositiveIntegerField()
+    content = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["run", "last_sequence"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "last_sequence"], name="log_chunk_sequence"),
+            models.CheckConstraint(
+                condition=Q(first_sequence__lte=models.F("last_sequence")), name="log_chunk_not_empty"
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="log_chunk_oldest")]
+
+    def __str__(self) -> str:
+        return f"{self.first_sequence}-{self.last_sequence}"
 
 
 class RunLogLine(models.Model):

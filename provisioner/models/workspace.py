@@ -36,6 +36,18 @@ class Workspace(models.Model):
     outputs = models.JSONField(default=dict)
     estimate_usd_month = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     unpriced_count = models.PositiveIntegerField(default=0)
+    # A human's stop: while it stands, no run of the workspace is taken up.
+    held_at = models.DateTimeField(null=True, blank=True)
+    held_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    hold_reason = models.TextField(blank=True)
+    # Days before `expires_at` of the last warning that was given; None after a renewal.
+    warned_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    # `drift`: what the newest drift check found, one document per resource; empty when in sync.
+    drift_checked_at = models.DateTimeField(null=True, blank=True)
+    drifted_at = models.DateTimeField(null=True, blank=True)
+    drift = models.JSONField(default=list)
 
     class Meta:
         ordering = ["-created_at", "id"]
@@ -50,10 +62,51 @@ class Workspace(models.Model):
                 name="workspace_estimate_not_negative",
             ),
         ]
-        indexes = [models.Index(fields=["-created_at", "id"], name="workspace_newest")]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="workspace_newest"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(closed_at__isnull=True, expires_at__isnull=False),
+                name="workspace_expiring",
+            ),
+            models.Index(
+                fields=["drift_checked_at"], condition=Q(closed_at__isnull=True), name="workspace_drift_due"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+
+class WorkspaceTransfer(models.Model):
+    """A workspace on its way from one owner service to another; open until `decided_at`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="transfers")
+    from_service = models.ForeignKey("catalog.Service", on_delete=models.PROTECT, related_name="+")
+    to_service = models.ForeignKey("catalog.Service", on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField(blank=True)
+    offered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    offered_at = models.DateTimeField()
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["-offered_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"], condition=Q(decided_at__isnull=True), name="transfer_one_open"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=["", "accepted", "declined", "withdrawn"]),
+                name="transfer_verdict_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_service_id} -> {self.to_service_id}"
 
 
 class WorkspaceResource(models.Model):
