@@ -51,8 +51,8 @@ def problems(block: Block, facts: TypeFacts, config: Attributes) -> list[CloudEr
 def deprecations(block: Block, config: Attributes, path: tuple[str | int, ...] = ()) -> Iterator[CloudError]:
     """Yield a warning for each deprecated argument and nested block that a configuration gives.
 
-    An unknown value counts as given. The real provider waits until it is known, so that `terraform validate` would not
-    show an argument that a variable is handed to.
+    An unknown value counts as given, other than in the plugin framework: else `terraform validate` would not show an
+    argument that a variable is handed to.
     """
     for name, part in schema.attributes(block).items():
         if part.get("deprecated") and config.get(name) is not None:
