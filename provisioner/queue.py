@@ -16,6 +16,12 @@ APPLY = "provisioner.apply"
 QUEUES = {PLAN: "plan", APPLY: "apply"}
 
 
+def served(task: str) -> frozenset[str]:
+    """Return the tasks whose queues this process takes messages from; a message of `task` just came."""
+    consumed = current_app.amqp.queues.consume_from
+    return frozenset({task, *(one for one, name in QUEUES.items() if name in consumed)})
+
+
 def backlog(task: str) -> int | None:
     """Return how many messages wait in a task's queue, or None when the broker cannot be asked."""
     try:
