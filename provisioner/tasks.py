@@ -12,7 +12,7 @@ from celery.signals import worker_ready
 from provisioner import queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import dispatch, sweep
+from provisioner.services import dispatch, sweep, workers
 
 log = structlog.get_logger(__name__)
 
@@ -58,3 +58,9 @@ def apply_run(*, run_id: str, **_: object) -> None:
 def sweep_runs(**_: object) -> None:
     """Look for what was lost."""
     sweep.sweep(now=_now())
+
+
+@shared_task(name="provisioner.look_for_workers")
+def look_for_workers(**_: object) -> None:
+    """Note which workers there are."""
+    workers.note(queue.workers())
