@@ -14,7 +14,7 @@ from provisioner.domain.queueing import Phase, Waiting
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import Engine
 from provisioner.models import Run
-from provisioner.services import apply, plan, record, transition
+from provisioner.services import apply, plan, record, shutdown, transition
 from provisioner.services.plan import Clock
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ def answer(tasks: Iterable[str], *, engine: Engine, worker: str, clock: Clock) -
     """
     phases = frozenset(_PHASES[task] for task in tasks)
     tried: set[uuid.UUID] = set()
-    while len(tried) < TRIES_MAX:
+    while len(tried) < TRIES_MAX and not shutdown.requested():
         line = waiting.read_line()
         candidate = next((run for run in line.may_start(phases) if run.run_id not in tried), None)
         if candidate is None:

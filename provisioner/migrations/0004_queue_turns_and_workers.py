@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0005_target_accounts'),
-        ('provisioner', '0002_recovery_holds_drift_and_log_chunks'),
+        ('provisioner', '0003_plan_that_was_being_applied'),
     ]
 
     operations = [
