@@ -15,7 +15,7 @@ from provisioner.domain.queueing import PRIORITY_DRIFT_CHECK
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import RunSpec
 from provisioner.models import QueueTurn, Run, Workspace
-from provisioner.services import dispatch, lease, submit, sweep
+from provisioner.services import dispatch, lease, shutdown, submit, sweep
 from tests.conftest import Organisation
 from tests.fakes import FakeEngine
 from tests.services.conftest import ask, now, planned
@@ -166,6 +166,15 @@ class TestAWorkerThatLooks:
         assert "defect of the portal" in bad.error_detail
         look(fake)
         assert status(good) == RunStatus.APPLY_QUEUED
+
+    def test_begins_nothing_once_it_is_to_end(self, wait: Wait, fake: FakeEngine) -> None:
+        run = wait("patient")
+        shutdown.request()
+        try:
+            assert look(fake) is None
+        finally:
+            shutdown.withdraw()
+        assert status(run) == RunStatus.PLAN_QUEUED
 
     def test_leaves_a_run_waiting_when_the_database_fails(
         self, wait: Wait, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
