@@ -253,7 +253,7 @@ def _rows(order: Collection[Waiting], seen: Collection[uuid.UUID]) -> list[tuple
 def median_s(phase: Phase) -> float | None:
     """Return the median seconds that the phase's last runs took a worker, or None when none ran lately."""
     newest = RunTransition.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    began = RunTransition.objects.filter(run=OuterRef("run"), sequence=OuterRef("sequence") - 1)
+    began = RunTransition.objects.filter(run=OuterRef("run"), sequence=OuterRef("sequence") - 1).order_by()
     ended = (
         RunTransition.objects.filter(pk__gt=newest - LOOKED_THROUGH, from_status=_WORKING[phase].value)
         .annotate(began_at=Subquery(began.values("at")[:1]))
