@@ -10,6 +10,7 @@ import structlog
 from django.db import Error as DatabaseError
 
 from provisioner import queue, waiting
+from provisioner.domain.errors import EngineError
 from provisioner.domain.queueing import Phase, Waiting
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import Engine
@@ -53,8 +54,8 @@ def _do(candidate: Waiting, *, engine: Engine, worker: str, clock: Clock) -> Run
     stage = plan.plan if candidate.phase is Phase.PLAN else apply.apply
     try:
         status = stage(candidate.run_id, engine=engine, worker=worker, clock=clock)
-    except DatabaseError:
-        raise
+    except (DatabaseError, EngineError, OSError):
+        raise  # this worker's trouble and not the run's: another may be able
     except Exception:
         _end_if_it_still_waits(candidate, now=clock())
         _ring_for_slot(candidate.account)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -18,15 +20,23 @@ from provisioner.web.requests import signed_in
 
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    """Show what runs and what waits, in dispatch order; runs that the person may not see are counted."""
+    """Show what runs and what waits, in dispatch order; runs that the person may not see are counted.
+
+    The page's poll is answered with 204 while it would show the same.
+    """
     overview = standing.overview(signed_in(request), now=timezone.now())
     context = {
         "overview": overview,
         "plan_places": overview.places[Phase.PLAN],
         "apply_places": overview.places[Phase.APPLY],
     }
-    template = "queue/_live.html" if request.headers.get("HX-Request") else "queue/queue.html"
-    return render(request, template, context)
+    tables = render_to_string("queue/_tables.html", context)
+    shown = {"tables": tables, "seen": sha256(tables.encode()).hexdigest()[:16]}
+    if not request.headers.get("HX-Request"):
+        return render(request, "queue/queue.html", shown)
+    if request.GET.get("seen") == shown["seen"]:
+        return HttpResponse(status=204)
+    return render(request, "queue/_live.html", shown)
 
 
 def run_context(run: Run) -> dict[str, Any]:

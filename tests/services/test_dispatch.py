@@ -11,6 +11,7 @@ from django.db import OperationalError
 
 from catalog.models import CatalogItemVersion, Environment, TargetAccount
 from provisioner import queue
+from provisioner.domain.errors import EngineError
 from provisioner.domain.queueing import PRIORITY_DRIFT_CHECK
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import RunSpec
@@ -176,17 +177,20 @@ class TestAWorkerThatLooks:
             shutdown.withdraw()
         assert status(run) == RunStatus.PLAN_QUEUED
 
-    def test_leaves_a_run_waiting_when_the_database_fails(
-        self, wait: Wait, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        "trouble", [OperationalError("gone"), EngineError("no Terraform here"), OSError("disk full")]
+    )
+    def test_leaves_a_run_waiting_when_the_trouble_is_its_own(
+        self, wait: Wait, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, trouble: Exception
     ) -> None:
         run = wait("unlucky")
 
         def fails(*_: object, **__: object) -> None:
-            raise OperationalError("gone")
+            raise trouble
 
         with monkeypatch.context() as patched:
             patched.setattr(lease, "claim", fails)
-            with pytest.raises(OperationalError):
+            with pytest.raises(type(trouble)):
                 look(fake)
         assert status(run) == RunStatus.PLAN_QUEUED
 

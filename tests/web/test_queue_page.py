@@ -156,6 +156,16 @@ class TestTheQueuePage:
         assert b"<html" not in answer.content
         assert b"Nothing waits." in answer.content
 
+    def test_answers_its_poll_with_nothing_while_it_would_show_the_same(
+        self, sign_in: SignIn, order: Order
+    ) -> None:
+        client = sign_in("developer")
+        seen, poll = client.get(QUEUE).context["seen"], {"HX-Request": "true"}
+        assert client.get(QUEUE, {"seen": seen}, headers=poll).status_code == 204
+        assert client.get(QUEUE, {"seen": seen}).status_code == 200
+        order(to="queued")
+        assert b"orders-db" in client.get(QUEUE, {"seen": seen}, headers=poll).content
+
     def test_asks_the_database_as_often_for_many_runs_as_for_few(
         self, sign_in: SignIn, order: Order, two_workers: None, pace: None, django_assert_max_num_queries: Any
     ) -> None:
