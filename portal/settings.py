@@ -309,6 +309,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": DRAWBRIDGE_SWEEP_S,
         "options": {"queue": "control", "expires": DRAWBRIDGE_SWEEP_S},
     },
+    "look-for-workers": {
+        "task": "provisioner.look_for_workers",
+        "schedule": 30,
+        "options": {"queue": "default", "expires": 30},
+    },
 }
 
 # --- Logs -------------------------------------------------------------------------------------------------

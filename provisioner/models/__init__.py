@@ -2,6 +2,7 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
 from provisioner.models.run import Run, RunLogChunk, RunLogLine, RunPlan, RunTransition
@@ -12,6 +13,7 @@ __all__ = [
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "QueueTurn",
     "Request",
     "Run",
     "RunEstimate",
@@ -21,6 +23,7 @@ __all__ = [
     "RunTransition",
     "StateLock",
     "StateVersion",
+    "WorkerSeen",
     "Workspace",
     "WorkspaceResource",
     "WorkspaceTransfer",

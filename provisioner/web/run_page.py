@@ -11,7 +11,7 @@ from provisioner import selectors
 from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_diff
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalDecision, ApprovalStep, Run, RunTransition
-from provisioner.web import timeline
+from provisioner.web import queue, timeline
 from provisioner.web.recovery_words import recovery_words
 
 LOG_PAGE_LINES = 500
@@ -51,7 +51,9 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
     plan = selectors.plan_view(run)
     progress = selectors.progress_of(run, selectors.plan_of(run)) if status is RunStatus.APPLYING else None
     owner = selectors.owns(user, run.workspace.service)
+    queued = queue.run_context(run)
     return {
+        **queued,
         "run": run,
         "workspace": run.workspace,
         "terminal": status in TERMINAL,
@@ -69,7 +71,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "stopping": run.stop_requested_at is not None and status not in TERMINAL,
         "progress": progress,
         "recovery": recovery_words(run),
-        "seen": seen(run, len(transitions), steps, progress),
+        "seen": seen(run, len(transitions), steps, progress) + queue.seen(queued["standing"]),
     }
 
 

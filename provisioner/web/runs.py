@@ -18,6 +18,7 @@ from provisioner.models import Run
 from provisioner.services import cancel as cancel_service
 from provisioner.services import submit
 from provisioner.web.paging import newest_first
+from provisioner.web.queue import list_context
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
 from provisioner.web.run_page import log_context, run_context
@@ -44,8 +45,10 @@ def runs(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(status__in=sorted(STATES[state][1]))
     if mine:
         rows = rows.filter(requester=signed_in(request))
+    page = newest_first(rows, request.GET.get("before", ""))
     context = {
-        "page": newest_first(rows, request.GET.get("before", "")),
+        **list_context(page.rows),
+        "page": page,
         "states": {name: label for name, (label, _) in STATES.items()},
         "state": state,
         "mine": mine,

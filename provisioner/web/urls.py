@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
+from provisioner.web import approvals, catalog, home, order, queue, runs, session, upgrades, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/discard/", runs.discard, name="run-discard"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
     path("runs/<uuid:run_id>/decide/", approvals.decide, name="run-decide"),
+    path("queue/", queue.queue, name="queue"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("workspaces/", workspaces.workspaces, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
