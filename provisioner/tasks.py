@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from provisioner import queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import apply, plan, sweep
+from provisioner.services import apply, log_archive, plan, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -54,3 +54,10 @@ def apply_run(*, run_id: str, **_: object) -> None:
 def sweep_runs(**_: object) -> None:
     """Look for what was lost."""
     sweep.sweep(now=_now())
+
+
+@shared_task(name="provisioner.archive_logs")
+def archive_logs(**_: object) -> None:
+    """Archive old logs, some at a time: the rest waits behind what else is queued."""
+    if log_archive.archive_old(now=_now()).more:
+        archive_logs.apply_async()

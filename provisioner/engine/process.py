@@ -58,10 +58,11 @@ def run(
     limit_s: float,
     grace_s: float,
     inherited_fds: Sequence[int] = (),
+    on_tick: Callable[[], None] = lambda: None,
 ) -> Ended:
-    """Run `argv` to its end and say how it ended.
+    """Run `argv` to its end and say how it ended; call `on_tick` every TICK_S or more often.
 
-    When `stop` is set, the limit is over or a sink raises, the command gets SIGINT and, `grace_s` later, its
+    When `stop` is set, the limit is over, a sink or `on_tick` raises, the command gets SIGINT and, `grace_s` later, its
     whole group SIGKILL; a sink's exception is raised after that. Raises OSError when it cannot be started.
     """
     started = time.monotonic()
@@ -81,7 +82,7 @@ def run(
         stdout_start.close()
         stderr_start.close()
         streams = {stdout_end: stdout, stderr_end: stderr}
-        return _Watch(process, streams, stop, started + limit_s, grace_s, started).to_end()
+        return _Watch(process, streams, stop, started + limit_s, grace_s, started, on_tick).to_end()
 
 
 @contextlib.contextmanager
@@ -105,6 +106,7 @@ class _Watch:
         deadline: float,
         grace_s: float,
         started: float,
+        on_tick: Callable[[], None],
     ) -> None:
         self._process = process
         self._sinks = sinks
@@ -112,6 +114,7 @@ class _Watch:
         self._deadline = deadline
         self._grace_s = grace_s
         self._started = started
+        self._on_tick = on_tick
         self._reason: Reason = ""
         self._kill_at = 0.0
         self._killed = False
@@ -148,6 +151,7 @@ class _Watch:
                     ended = True
                 else:
                     self._read(selector, key)
+            self._guarded(self._on_tick)
         except BaseException as problem:  # KeyboardInterrupt too: the process must end before it goes on
             self._failure = self._failure or problem
         if not ended:

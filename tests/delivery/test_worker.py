@@ -184,7 +184,7 @@ class TestAWorker:
         run = order(org)
         until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
         until(
-            lambda: run.log_lines.filter(phase="apply", text__contains="Creation complete").exists(),
+            lambda: Run.objects.get(pk=run.pk).changes_done,
             what="a resource made",
         )
         first.kill()
