@@ -181,19 +181,28 @@ class _Watch:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> int:
+        """Deliver what can be read at once; return how many bytes that was."""
         chunk = os.read(key.fd, CHUNK_BYTES)
         if not chunk:
             selector.unregister(key.fileobj)
         else:
             self._guarded(lambda: key.data.feed(chunk))
+        return len(chunk)
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
-        """Read what is left in the pipes; a process of another session may hold them, so not for long."""
+        """Read what is left in the pipes, however long that takes.
+
+        A process of another session may hold them: wait for more not for long, and take no more than they held.
+        """
         deadline = time.monotonic() + DRAIN_S
-        while selector.get_map() and time.monotonic() < deadline:
-            for key, _ in selector.select(TICK_S):
-                self._read(selector, key)
+        left = len(self._sinks) * PIPE_BYTES
+        while selector.get_map() and left > 0:
+            ready = selector.select(0)
+            if not ready and time.monotonic() >= deadline:
+                return
+            for key, _ in ready or selector.select(TICK_S):
+                left -= self._read(selector, key)
 
     def _guarded(self, deliver: Callable[[], None]) -> None:
         """Deliver output unless a delivery failed before: then the process is only being ended."""
