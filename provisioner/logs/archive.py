@@ -75,8 +75,8 @@ def read(run_id: uuid.UUID, name: str, *, after: int = 0) -> Iterator[LogEntry]:
         raise LogUnreadable(
             f"The log of this run is older than the portal keeps logs and was moved to the archive as {name}. The "
             "archive does not give that file: it is missing, the archive cannot be reached, or its encryption key is "
-            "gone. Ask the operators to restore it; the log of the web process names the cause. The run itself, its plan "
-            "and its history are not affected."
+            "gone. Ask the operators to restore it; the log of the web process names the cause. The run itself, its "
+            "plan and its history are not affected."
         ) from error
     with gzip.open(io.BytesIO(packed)) as rows:
         for row in rows:

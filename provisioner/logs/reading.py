@@ -132,9 +132,10 @@ def lines(run: Run, after: int, limit: int) -> list[LogEntry]:
 
 
 def all_lines(run: Run) -> Iterator[LogEntry]:
-    """Yield every line that the run had when it was read; few of them are in memory at a time."""
+    """Yield every line that the run has now, whenever it was read; few of them are in memory at a time."""
     after = 0
-    while part := lines(run, after, _LINES_AT_ONCE):
+    now = Run.objects.only("log_last_sequence", "log_archive").get(pk=run.pk)
+    while part := lines(now, after, _LINES_AT_ONCE):
         yield from part
         after = part[-1].sequence
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from provisioner.domain.log import ADDRESS_CHARS, LogEntry, pack
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import LEASED, RunStatus
 from provisioner.engine.stream import LogBudget
 from provisioner.engine.types import LogLine
 from provisioner.models import Run, RunLogChunk
@@ -164,4 +164,9 @@ class RunLog:
         self._pending_bytes = sum(len(line.text) for line in self._pending)
 
     def _held(self) -> QuerySet[Run]:
-        return Run.objects.filter(pk=self._claim.run_id, fencing_token=self._claim.fencing_token)
+        """Return the run, if it is still this worker's to write to."""
+        return Run.objects.filter(
+            pk=self._claim.run_id,
+            fencing_token=self._claim.fencing_token,
+            status__in=[status.value for status in LEASED],
+        )

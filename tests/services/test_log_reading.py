@@ -115,6 +115,7 @@ class TestReaders:
         late = Run.objects.get(pk=run.pk)
         assert sequences(late) == [1, 2]
         assert sequences(early) == [1], "it was read before line two"
+        assert [line.sequence for line in selectors.whole_log(early)] == [1, 2]
         assert sequences(late, after=1) == [2]
 
     def test_who_wait_share_a_look(self, run: Run) -> None:

@@ -68,7 +68,7 @@ def chunks_into_lines(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("provisioner", "0002_recovery_holds_drift_and_log_chunks")]
+    dependencies = [("provisioner", "0003_plan_that_was_being_applied")]
 
     operations = [
         migrations.AddField(
