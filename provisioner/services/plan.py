@@ -72,7 +72,9 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             recover.keep_left_behind(run, claim, engine, now=clock())
         newest = selectors.newest_state(run.workspace_id)
         with lease.held(claim), RunLog(claim, clock) as runlog:
-            result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
+            result = engine.plan(
+                spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
+            )
         judgement = judge(run, result)
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())

@@ -77,17 +77,6 @@ def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     return render(request, "runs/_live.html", {**context, "polled": True})
 
 
-@require_GET
-@answers_refusals
-def run_log(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """Answer the log's poll with the lines after `after`; without HTMX, show them as a page."""
-    found = selectors.run_visible(request.user, run_id)
-    given = request.GET.get("after", "")
-    after = int(given) if given.isdecimal() and given.isascii() and len(given) < 10 else 0
-    template = "runs/_log.html" if request.headers.get("HX-Request") else "runs/log.html"
-    return render(request, template, {**log_context(found, after), "workspace": found.workspace})
-
-
 @require_POST
 @answers_refusals
 def cancel(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
