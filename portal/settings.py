@@ -84,6 +84,7 @@ DRAWBRIDGE_PRICES_DIR = Path(
 DRAWBRIDGE_LEASE_S = env.int("DRAWBRIDGE_LEASE_S", default=60)
 DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
+DRAWBRIDGE_DRIFT_CHECK_HOURS = env.float("DRAWBRIDGE_DRIFT_CHECK_HOURS", default=24)
 DRAWBRIDGE_LOG_LIMIT_BYTES = env.int("DRAWBRIDGE_LOG_LIMIT_BYTES", default=10 * 1024 * 1024)
 
 # --- Django -----------------------------------------------------------------------------------------------
@@ -304,6 +305,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.sweep",
         "schedule": DRAWBRIDGE_SWEEP_S,
         "options": {"queue": "control", "expires": DRAWBRIDGE_SWEEP_S},
+    },
+    "check-drift": {
+        "task": "provisioner.check_drift",
+        "schedule": 600,
+        "options": {"queue": "control", "expires": 600},
     },
 }
 

@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from provisioner import queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import apply, plan, sweep
+from provisioner.services import apply, drift, plan, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -54,3 +54,9 @@ def apply_run(*, run_id: str, **_: object) -> None:
 def sweep_runs(**_: object) -> None:
     """Look for what was lost."""
     sweep.sweep(now=_now())
+
+
+@shared_task(name="provisioner.check_drift")
+def check_drift(**_: object) -> None:
+    """Order the drift checks that are due."""
+    drift.order_due(now=_now())

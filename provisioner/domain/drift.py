@@ -76,7 +76,8 @@ def read_drift(
     """
     plan = parse_plan(document)
     planned = {(change.address, change.deposed): change for change in plan.changes}
-    matters, noise = [], []
+    matters: list[Drifted] = []
+    noise: list[Drifted] = []
     for found in plan.drift:
         if found.verb in ("no-op", "read", "forget"):
             continue  # moved in the configuration, or not the provider's to say
@@ -100,9 +101,7 @@ def _drifted(
     for diff in attribute_diff(found):
         path = _as_tags(diff.steps)
         matters = any(_overlap(_stem(path), other) for other in put_back)
-        # tags_all repeats tags and adds the provider's default tags; each key is said once.
-        if path in (differences if matters else others):
-            continue
+        # tags_all comes after tags and says the whole of it, the provider's default tags included.
         read = _difference(diff, path)
         if matters:
             differences[path] = _with_parameter(read, found, path, document, variables)

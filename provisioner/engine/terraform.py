@@ -98,9 +98,9 @@ class TerraformEngine:
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
         """Plan the run (`spec.destroy`: its destruction) and return the saved plan.
 
-        With `spec.refresh_only` the plan says what changed behind Terraform's back; when something did, an ordinary plan
-        beside it says what of that would be put back. Calls `on_line` in the calling thread. Raises EngineFailure with
-        Terraform's diagnostics.
+        With `spec.refresh_only` the plan says what changed behind Terraform's back; when something did, an ordinary
+        plan beside it says what of that would be put back. Calls `on_line` in the calling thread. Raises
+        EngineFailure with Terraform's diagnostics.
         """
         with self._session(spec, on_line, stop) as session:
             session = self._lay_out(session)

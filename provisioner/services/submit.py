@@ -15,7 +15,7 @@ from provisioner import queue, selectors
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RETRYABLE, RunKind, RunStatus
 from provisioner.models import Request, Run, Workspace
-from provisioner.services import audit, transition, upgrade
+from provisioner.services import audit, give_way, transition, upgrade
 from provisioner.services.ask import Ask, InvalidAsk, NotYourService
 from provisioner.services.evaluate import Evaluation, derived_tags, evaluate
 from provisioner.services.findings import documents
@@ -236,7 +236,10 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
         raise NotRetryable(
             f"The run is {old.status.replace('_', ' ')}. Only a run that failed or was stopped can be retried."
         )
-    newest = workspace.runs.order_by("-created_at", "-id").first()
+    runs = workspace.runs.order_by("-created_at", "-id")
+    if old.kind != RunKind.DRIFT_CHECK.value:
+        runs = runs.exclude(kind=RunKind.DRIFT_CHECK.value)  # changes nothing, so it outdates nothing
+    newest = runs.first()
     if newest is not None and newest.pk != old.pk:
         raise NotRetryable(f"A newer run exists on {workspace.name}: {newest.pk}. Look at that one.")
     if workspace.closed_at is not None and workspace.applied_at is not None:
@@ -313,6 +316,7 @@ def _start(
 
 
 def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered") -> Run:
+    give_way.give_way(run.workspace, actor=requester, now=now)
     transition.begin(run, now=now, actor=requester, reason=reason)
     transition.move(run.pk, RunStatus.PENDING, RunStatus.PLAN_QUEUED, now=now, reason="waits for a worker")
     run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
@@ -336,7 +340,7 @@ def _changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
         raise WorkspaceClosed(
             f"Nothing is left of {workspace.name}: it was destroyed or never made. Order it anew."
         )
-    if selectors.active_run_of(workspace) is not None:
+    if give_way.holder_of(workspace) is not None:
         raise _busy(workspace)
     return workspace
 

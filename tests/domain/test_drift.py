@@ -111,6 +111,16 @@ class TestWhatCounts:
         [row] = one(drift_of({"delay": 5}, {"delay": None}, {"delay": 5})).differences
         assert (row.before, row.after) == ("5", None)
 
+    def test_says_of_a_default_tag_what_it_was(self) -> None:
+        [row] = one(
+            drift_of(
+                {"tags": {}, "tags_all": {"a": "1"}},
+                {"tags": {"a": "2"}, "tags_all": {"a": "2"}},
+                {"tags": {}, "tags_all": {"a": "1"}},
+            )
+        ).differences
+        assert (row.path, row.before, row.after) == ("tags.a", "1", "2")
+
     def test_says_that_an_object_is_gone(self) -> None:
         assert one(drift_of({"id": "q"}, None, {"id": None})) == Drifted(
             QUEUE, "aws_sqs_queue", GONE, "create"
