@@ -39,5 +39,5 @@ def _gives_way(run: Run) -> bool:
     return (
         run.kind == RunKind.DRIFT_CHECK.value
         and run.status == RunStatus.PLAN_QUEUED.value
-        and run.requester.get_username() == system.USERNAME
+        and system.is_portal(run.requester)
     )

@@ -84,7 +84,7 @@ class NotRetryable(Refusal):
 def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     """Order something new. Raises InvalidAsk, NotYourService, GuardrailRefused and NameTaken."""
     evaluation = evaluate(ask, requester=requester, now=now)
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     resolved = evaluation.resolved
     workspace_id, request_id = uuid.uuid4(), uuid.uuid4()
     tags = derived_tags(resolved, workspace_id=str(workspace_id), request_id=str(request_id))
@@ -103,9 +103,9 @@ def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
-            return _start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
+            return start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
     except IntegrityError as error:
-        raise _name_taken(workspace, requester) from error
+        raise name_taken(workspace, requester) from error
 
 
 def submit_update(
@@ -138,10 +138,10 @@ def submit_update(
         kind=RunKind.UPDATE,
         before=workspace.estimate_usd_month or Decimal(0),
     )
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     try:
         with transaction.atomic():
-            return _start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
+            return start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
     except IntegrityError as error:
         raise _busy(workspace) from error
 
@@ -168,10 +168,10 @@ def submit_upgrade(
         now=now,
         justification=justification,
     )
-    _refuse_bad(wanted.evaluation)
+    refuse_bad(wanted.evaluation)
     try:
         with transaction.atomic():
-            return _start(
+            return start(
                 workspace, wanted.evaluation, wanted.ask, RunKind.UPGRADE, requester, now, uuid.uuid4()
             )
     except IntegrityError as error:
@@ -262,10 +262,11 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
     except IntegrityError as error:
         if selectors.active_run_of(workspace) is not None:
             raise _busy(workspace) from error
-        raise _name_taken(workspace, requester) from error
+        raise name_taken(workspace, requester) from error
 
 
-def _refuse_bad(evaluation: Evaluation) -> None:
+def refuse_bad(evaluation: Evaluation) -> None:
+    """Raise InvalidAsk or GuardrailRefused when the order cannot be taken."""
     if evaluation.problems:
         raise InvalidAsk(
             "Some fields cannot be taken as they are; see each.",
@@ -277,7 +278,7 @@ def _refuse_bad(evaluation: Evaluation) -> None:
         raise GuardrailRefused(f"{first.what} {first.why} {first.fix}", findings=evaluation.findings)
 
 
-def _start(
+def start(
     workspace: Workspace,
     evaluation: Evaluation,
     ask: Ask,
@@ -370,7 +371,8 @@ def _busy(workspace: Workspace) -> WorkspaceBusy:
     )
 
 
-def _name_taken(workspace: Workspace, requester: User) -> NameTaken:
+def name_taken(workspace: Workspace, requester: User) -> NameTaken:
+    """Return the refusal of a name; it names the holder's run to whoever ordered that."""
     holder = Workspace.objects.filter(
         item=workspace.item, environment=workspace.environment, name=workspace.name, closed_at__isnull=True
     ).first()
