@@ -267,7 +267,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
-        "NewRunKindEnum": ["update", "upgrade", "destroy"],
+        "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check"],
         "VerdictEnum": ["approve", "reject", "override"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },

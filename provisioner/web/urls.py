@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
+from provisioner.web import approvals, catalog, drift, home, order, runs, session, upgrades, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -30,5 +30,7 @@ urlpatterns = [
     path(
         "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
     ),
+    path("workspaces/<uuid:workspace_id>/drift/", drift.drift, name="workspace-drift"),
+    path("workspaces/<uuid:workspace_id>/drift/check/", drift.check, name="workspace-check-drift"),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
 ]
