@@ -36,7 +36,7 @@ class Corrections(ApiView):
     """Put back what has drifted: an update with the present parameters."""
 
     required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
-    serializer_class = documents.SettleSerializer
+    serializer_class = documents.CorrectionSerializer
 
     @extend_schema(operation_id="workspaces_drift_correct", responses={201: RunDetailSerializer})
     def post(self, request: Request, workspace_id: uuid.UUID) -> Response:
@@ -52,7 +52,7 @@ class Acceptances(ApiView):
     """
 
     required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
-    serializer_class = documents.SettleSerializer
+    serializer_class = documents.AcceptanceSerializer
 
     @extend_schema(operation_id="workspaces_drift_accept", responses={201: RunDetailSerializer})
     def post(self, request: Request, workspace_id: uuid.UUID) -> Response:

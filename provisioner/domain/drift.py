@@ -25,6 +25,7 @@ from provisioner.domain.plan import (
 CHANGED, GONE = "changed", "gone"
 TEXT_MAX_CHARS = 2_000
 
+_TAG = "No parameter sets it. Correct it."
 _NOT_SET_BY_ONE = "No single parameter of the module sets it. Correct it, or change the module."
 
 
@@ -114,9 +115,13 @@ def _drifted(
         found.type,
         CHANGED,
         does if differences else "",
-        tuple(differences.values()),
-        tuple(others.values()),
+        _by_path(differences),
+        _by_path(others),
     )
+
+
+def _by_path(found: Mapping[Path, Difference]) -> tuple[Difference, ...]:
+    return tuple(sorted(found.values(), key=lambda difference: difference.path))
 
 
 def _put_back(planned: ResourceChange, document: Mapping[str, object]) -> frozenset[Path]:
@@ -175,7 +180,7 @@ def _with_parameter(
         return replace(difference, obstacle="It is sensitive, so the portal does not know what was found.")
     setter = configuration.setter_of(document, found.module_address, found.type, found.name, path)
     if setter is None:
-        return replace(difference, obstacle=_NOT_SET_BY_ONE)
+        return replace(difference, obstacle=_TAG if path[0] == "tags" else _NOT_SET_BY_ONE)
     recorded, value = _at(found.before, setter.steps), _at(found.after, setter.steps)
     present = variables.get(setter.parameter)
     if not _equal(recorded, present):

@@ -78,10 +78,17 @@ def correct(workspace_id: uuid.UUID | str, *, justification: str, requester: Use
     )
 
 
-def accept(workspace_id: uuid.UUID | str, *, justification: str, requester: User, now: datetime) -> Run:
+def accept(
+    workspace_id: uuid.UUID | str,
+    *,
+    justification: str,
+    requester: User,
+    now: datetime,
+    parameters: Mapping[str, object] | None = None,
+) -> Run:
     """Order an update whose parameters take over what was found, as far as parameters can; the rest is put back.
 
-    Guardrails judge it like any order. Raises NotDrifted, NothingToAccept and what `submit.submit_update` raises.
+    `parameters` are changed with it, where what was found alone breaks a rule. Guardrails judge it like any order. Raises NotDrifted, NothingToAccept and what `submit.submit_update` raises.
     """
     wanted = acceptance(_drifted(workspace_id, requester))
     if wanted.put_back and not wanted.accepted:
@@ -90,7 +97,11 @@ def accept(workspace_id: uuid.UUID | str, *, justification: str, requester: User
             "No parameter can take over any of what was found. Order a correction instead."
         )
     return submit.submit_update(
-        workspace_id, parameters=wanted.parameters, justification=justification, requester=requester, now=now
+        workspace_id,
+        parameters={**wanted.parameters, **(parameters or {})},
+        justification=justification,
+        requester=requester,
+        now=now,
     )
 
 

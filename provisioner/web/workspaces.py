@@ -22,7 +22,7 @@ from provisioner.domain.errors import Refusal
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
 from provisioner.services import evaluate as evaluation
-from provisioner.services import submit
+from provisioner.services import settle, submit
 from provisioner.services import upgrade as upgrade_service
 from provisioner.services.ask import Ask
 from provisioner.web.connect import connect_text, output_rows
@@ -133,6 +133,8 @@ def update(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         protection = protection_of(found, manifests.from_json(found.item_version.manifest))
         if protection is not None:
             initial[protection] = False
+    if data is None and request.GET.get("found") == "1":
+        initial |= settle.acceptance(found).parameters
     form = build_form(found.item_version, found.environment.slug, data=data, initial=initial)
     reason = ReasonForm(data)
     if data is None:

@@ -14,7 +14,7 @@ from provisioner.domain.run import RunStatus
 from provisioner.engine.types import PlanOutcome, RunSpec
 from provisioner.models import AuditEvent, Run, Workspace
 from provisioner.services import cancel, drift, plan, settle, submit, system
-from provisioner.services.ask import NotYourService
+from provisioner.services.ask import InvalidAsk, NotYourService
 from tests.conftest import Organisation
 from tests.fakes import FakeEngine, plan_document
 from tests.services.conftest import Order, applied, now, planned
@@ -394,6 +394,22 @@ class TestSettling:
         with pytest.raises(submit.GuardrailRefused, match="development allows only"):
             settle.accept(workspace.pk, justification="", requester=org.developer, now=now())
         assert Workspace.objects.get().drifted_at is not None
+
+    def test_by_accepting_takes_more_parameters_where_what_was_found_alone_breaks_a_rule(
+        self, workspace: Workspace, org: Organisation
+    ) -> None:
+        self.drifted(workspace, org, allocated_storage=64)
+        with pytest.raises(InvalidAsk) as refusal:
+            settle.accept(workspace.pk, justification="", requester=org.developer, now=now())
+        assert [error.field for error in refusal.value.errors] == ["max_allocated_storage_gb"]
+        run = settle.accept(
+            workspace.pk,
+            parameters={"max_allocated_storage_gb": 128},
+            justification="",
+            requester=org.developer,
+            now=now(),
+        )
+        assert run.parameters == {"allocated_storage_gb": 64, "max_allocated_storage_gb": 128}
 
     def test_by_accepting_what_no_parameter_sets_is_refused(
         self, workspace: Workspace, org: Organisation

@@ -12,7 +12,7 @@ from provisioner.domain.run import RunStatus
 from provisioner.models import Run, Workspace
 from provisioner.services import plan
 from tests.fakes import FakeEngine
-from tests.web.conftest import Order, SignIn, now
+from tests.web.conftest import Order, SignIn, fields, now
 
 CLASS = {
     "path": "instance_class",
@@ -148,7 +148,7 @@ class TestSettling:
     ) -> None:
         let_drift(workspace, CLASS, PORT)
         page = developer.get(address(workspace, "workspace-drift")).content.decode()
-        assert "makes <code>instance_class</code> db.t4g.large" in page
+        assert "Accepting sets <code>instance_class</code> to that." in page
         assert "No single parameter of the module sets it." in page
         assert "puts back the 1 difference that no parameter can take over" in page
 
@@ -169,6 +169,14 @@ class TestSettling:
         answer = developer.post(address(workspace, "workspace-drift"), {"action": "accept"})
         assert answer.status_code == 422
         assert "development allows only" in answer.content.decode()
+
+    def test_leads_to_an_update_with_what_was_found_filled_in(
+        self, developer: Client, workspace: Workspace
+    ) -> None:
+        let_drift(workspace, CLASS)
+        address_ = f"{address(workspace, 'workspace-update')}?found=1"
+        assert address_ in developer.get(address(workspace, "workspace-drift")).content.decode()
+        assert fields(developer.get(address_))["instance_class"] == "db.t4g.large"
 
     def test_says_that_there_is_nothing_to_settle(self, developer: Client, workspace: Workspace) -> None:
         assert "as it was ordered" in developer.get(address(workspace, "workspace-drift")).content.decode()

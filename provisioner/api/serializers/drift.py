@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from provisioner.api.serializers.base import StrictSerializer, TextField
+from provisioner.api.serializers.base import ParametersField, StrictSerializer, TextField
 from provisioner.services.ask import JUSTIFICATION_MAX
 
 
@@ -48,7 +48,16 @@ class DriftSerializer(serializers.Serializer[Any]):
     )
 
 
-class SettleSerializer(StrictSerializer):
+class CorrectionSerializer(StrictSerializer):
     """Why."""
 
     justification = TextField(max_length=JUSTIFICATION_MAX, required=False, allow_blank=True, default="")
+
+
+class AcceptanceSerializer(CorrectionSerializer):
+    """Why, and what is changed with it."""
+
+    parameters = ParametersField(
+        required=False,
+        help_text="Changed besides what was found, for example where that alone breaks a condition.",
+    )
