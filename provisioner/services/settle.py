@@ -88,7 +88,8 @@ def accept(
 ) -> Run:
     """Order an update whose parameters take over what was found, as far as parameters can; the rest is put back.
 
-    `parameters` are changed with it, where what was found alone breaks a rule. Guardrails judge it like any order. Raises NotDrifted, NothingToAccept and what `submit.submit_update` raises.
+    `parameters` are changed with it, where what was found alone breaks a rule. Guardrails judge it like any order.
+    Raises NotDrifted, NothingToAccept and what `submit.submit_update` raises.
     """
     wanted = acceptance(_drifted(workspace_id, requester))
     if wanted.put_back and not wanted.accepted:
