@@ -87,6 +87,7 @@ DRAWBRIDGE_PRICES_DIR = Path(
 DRAWBRIDGE_LEASE_S = env.int("DRAWBRIDGE_LEASE_S", default=60)
 DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
+DRAWBRIDGE_DRIFT_CHECK_HOURS = env.float("DRAWBRIDGE_DRIFT_CHECK_HOURS", default=24)
 DRAWBRIDGE_LOG_LIMIT_BYTES = env.int("DRAWBRIDGE_LOG_LIMIT_BYTES", default=10 * 1024 * 1024)
 # Days after a run's end until its log is moved from the database to the archive; 0: never.
 DRAWBRIDGE_LOG_KEEP_DAYS = env.int("DRAWBRIDGE_LOG_KEEP_DAYS", default=90)
@@ -289,7 +290,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
-        "NewRunKindEnum": ["update", "upgrade", "destroy"],
+        "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check"],
         "VerdictEnum": ["approve", "reject", "override"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
@@ -341,6 +342,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.archive_logs",
         "schedule": crontab(hour=3, minute=20),
         "options": {"queue": "default", "expires": 3600},
+    },
+    "check-drift": {
+        "task": "provisioner.check_drift",
+        "schedule": 600,
+        "options": {"queue": "control", "expires": 600},
     },
 }
 

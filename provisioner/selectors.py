@@ -18,7 +18,7 @@ from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import Plan, parse_plan
-from provisioner.domain.run import ACTIVE, RunStatus
+from provisioner.domain.run import ACTIVE, RunKind, RunStatus
 from provisioner.logs import reading
 from provisioner.models import (
     ApprovalDecision,
@@ -94,6 +94,16 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     if not groups_of(user) & SEES_ALL:
         runs = runs.filter(workspace__service__owner_team__in=_teams(user))
     return runs.order_by("-created_at", "id")
+
+
+def without_checks(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Leave drift checks out: they change nothing, and there is one for every workspace and day."""
+    return runs.exclude(kind=RunKind.DRIFT_CHECK.value)
+
+
+def newest_check_of(workspace: Workspace) -> Run | None:
+    """Return the newest drift check of a workspace, whatever became of it, or None."""
+    return workspace.runs.filter(kind=RunKind.DRIFT_CHECK.value).order_by("-created_at", "-id").first()
 
 
 def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:

@@ -42,6 +42,7 @@ from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, OnTick
 from provisioner.engine.workdir import WorkDir
 
 PLAN_FILE = "plan.bin"
+CORRECTION_FILE = "correction.bin"
 TEMPLATE_UNUSED_S = 30 * 24 * 3600
 _DISK_ERRORS = frozenset(
     {
@@ -101,7 +102,8 @@ class TerraformEngine:
     ) -> PlanOutcome:
         """Plan the run (`spec.destroy`: its destruction) and return the saved plan.
 
-        Raises EngineFailure with Terraform's diagnostics.
+        With `spec.refresh_only` the plan says what changed behind Terraform's back; when something did, an ordinary
+        plan beside it says what of that would be put back. Raises EngineFailure with Terraform's diagnostics.
         """
         with self._session(spec, on_line, on_tick, stop) as session:
             session = self._lay_out(session)
@@ -122,9 +124,11 @@ class TerraformEngine:
                     " Free space on the worker, then retry the run.",
                     permanent=False,
                 )
-            argv = _argv(session.binary, "show", PLAN_FILE, json=_FLAG, no_color=_FLAG)
-            shown = session.commands.read("show", argv, session.place, self.config.plan_timeout_s)
-            document = _document(shown)
+            document = self._show(session, PLAN_FILE)
+            correction = None
+            if spec.refresh_only and document.get("resource_drift"):
+                self._run_plan(replace(session, spec=replace(spec, refresh_only=False)), CORRECTION_FILE)
+                correction = self._show(session, CORRECTION_FILE)
             return PlanOutcome(
                 plan_file=plan_file,
                 document=document,
@@ -132,6 +136,7 @@ class TerraformEngine:
                 engine_name=session.binary.name,
                 lock_file=session.place.lock_file(),
                 sensitive_values=sensitive_texts(document),
+                correction=correction,
             )
 
     def apply(
@@ -269,7 +274,11 @@ class TerraformEngine:
         argv = _argv(session.binary, "init", input=False, no_color=_FLAG)
         session.commands.run("init", argv, session.place, self.config.init_timeout_s, as_json=False)
 
-    def _run_plan(self, session: _Session) -> None:
+    def _show(self, session: _Session, plan_file: str) -> dict[str, object]:
+        argv = _argv(session.binary, "show", plan_file, json=_FLAG, no_color=_FLAG)
+        return _document(session.commands.read("show", argv, session.place, self.config.plan_timeout_s))
+
+    def _run_plan(self, session: _Session, plan_file: str = PLAN_FILE) -> None:
         argv = _argv(
             session.binary,
             "plan",
@@ -277,8 +286,9 @@ class TerraformEngine:
             input=False,
             no_color=_FLAG,
             lock_timeout=f"{self.config.lock_timeout_s}s",
-            out=PLAN_FILE,
+            out=plan_file,
             destroy=_FLAG if session.spec.destroy else python_terraform.IsNotFlagged,
+            refresh_only=_FLAG if session.spec.refresh_only else python_terraform.IsNotFlagged,
         )
         session.commands.run("plan", argv, session.place, self.config.plan_timeout_s, as_json=True)
 

@@ -18,7 +18,8 @@ class RunSpec:
     """Everything that Terraform needs for one run.
 
     `module_content` is a tar.gz of the module's files. `sensitive_values` are texts to keep out of every
-    line beside the state password and the values of the module's sensitive variables.
+    line beside the state password and the values of the module's sensitive variables. `refresh_only` asks what
+    changed behind Terraform's back; its plan would write that into the state and change nothing else.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class RunSpec:
     state_password: str = field(repr=False)
     destroy: bool
     sensitive_values: tuple[str, ...] = field(default=(), repr=False)
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class PlanOutcome:
     """A saved plan. `document` is raw `terraform show -json`: the caller redacts it before storing it.
 
     `sensitive_values` are the texts that it marks sensitive; given to the apply's RunSpec they stay out of its
-    lines, also where a provider writes them into an error.
+    lines, also where a provider writes them into an error. `correction` belongs to a refresh-only plan that found
+    something: the document of the ordinary plan, which says what of it would be put back.
     """
 
     plan_file: bytes = field(repr=False)
@@ -72,6 +75,7 @@ class PlanOutcome:
     engine_name: str
     lock_file: bytes = field(repr=False)
     sensitive_values: tuple[str, ...] = field(default=(), repr=False)
+    correction: Mapping[str, object] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ def runs(request: HttpRequest) -> HttpResponse:
     """List the runs the person may see, newest first."""
     state = request.GET.get("state", "")
     mine = request.GET.get("mine") == "1"
+    checks = request.GET.get("checks") == "1"
     rows = selectors.runs_visible_to(request.user)
+    if not checks:
+        rows = selectors.without_checks(rows)
     if state in STATES:
         rows = rows.filter(status__in=sorted(STATES[state][1]))
     if mine:
@@ -52,6 +55,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "states": {name: label for name, (label, _) in STATES.items()},
         "state": state,
         "mine": mine,
+        "checks": checks,
         "filtered": mine or state in STATES,
     }
     return render(request, "runs/list.html", context)

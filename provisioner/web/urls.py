@@ -6,6 +6,7 @@ from django.urls import path
 from provisioner.web import (
     approvals,
     catalog,
+    drift,
     home,
     order,
     queue,
@@ -43,5 +44,7 @@ urlpatterns = [
     path(
         "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
     ),
+    path("workspaces/<uuid:workspace_id>/drift/", drift.drift, name="workspace-drift"),
+    path("workspaces/<uuid:workspace_id>/drift/check/", drift.check, name="workspace-check-drift"),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
 ]
