@@ -86,6 +86,16 @@ DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
 DRAWBRIDGE_LOG_LIMIT_BYTES = env.int("DRAWBRIDGE_LOG_LIMIT_BYTES", default=10 * 1024 * 1024)
 
+# --- Mail -------------------------------------------------------------------------------------------------
+# A URL of django-environ, such as smtp+tls://user:password@mail.example.com:587; consolemail:// prints what is sent.
+_MAIL: dict[str, Any] = env.email_url("DRAWBRIDGE_MAIL_URL", default="consolemail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"] or "localhost", _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"] or "", _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DRAWBRIDGE_MAIL_FROM", default="Drawbridge <drawbridge@localhost>")
+
 # --- Django -----------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = env.list("DRAWBRIDGE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("DRAWBRIDGE_CSRF_TRUSTED_ORIGINS", default=[])
@@ -264,7 +274,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
-        "NewRunKindEnum": ["update", "upgrade", "destroy"],
+        "NewRunKindEnum": ["update", "upgrade", "destroy", "renew"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -304,6 +314,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.sweep",
         "schedule": DRAWBRIDGE_SWEEP_S,
         "options": {"queue": "control", "expires": DRAWBRIDGE_SWEEP_S},
+    },
+    "expire": {
+        "task": "provisioner.expire",
+        "schedule": 15 * 60,
+        "options": {"queue": "control", "expires": 15 * 60},
     },
 }
 

@@ -10,10 +10,10 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_ready
 
-from provisioner import queue
+from provisioner import notify, queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import apply, plan, sweep
+from provisioner.services import apply, expire, plan, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -54,3 +54,15 @@ def apply_run(*, run_id: str, **_: object) -> None:
 def sweep_runs(**_: object) -> None:
     """Look for what was lost."""
     sweep.sweep(now=_now())
+
+
+@shared_task(name="provisioner.expire")
+def expire_what_is_due(**_: object) -> None:
+    """Warn of, and end, what has come to its end."""
+    expire.expire(now=_now())
+
+
+@shared_task(name=notify.SEND)
+def send_mail(*, to: list[str], subject: str, text: str, **_: object) -> None:
+    """Send one mail."""
+    notify.deliver(to=to, subject=subject, text=text)

@@ -3,7 +3,19 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
+from provisioner.web import (
+    approvals,
+    catalog,
+    holds,
+    home,
+    order,
+    renewals,
+    runs,
+    session,
+    transfers,
+    upgrades,
+    workspaces,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -31,4 +43,10 @@ urlpatterns = [
         "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
     ),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
+    path("workspaces/<uuid:workspace_id>/hold/", holds.hold, name="workspace-hold"),
+    path("workspaces/<uuid:workspace_id>/release/", holds.release, name="workspace-release"),
+    path("workspaces/<uuid:workspace_id>/renew/", renewals.renew, name="workspace-renew"),
+    path("workspaces/<uuid:workspace_id>/transfer/", transfers.offer, name="workspace-transfer"),
+    path("transfers/<int:transfer_id>/", transfers.transfer, name="transfer"),
+    path("transfers/<int:transfer_id>/<slug:act>/", transfers.answer, name="transfer-answer"),
 ]

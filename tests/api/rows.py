@@ -8,7 +8,16 @@ from typing import Any
 
 from catalog.models import CatalogItemVersion
 from provisioner.domain.run import RunStatus
-from provisioner.models import ApprovalStep, Request, Run, RunEstimate, RunPlan, RunTransition, Workspace
+from provisioner.models import (
+    ApprovalStep,
+    Request,
+    Run,
+    RunEstimate,
+    RunPlan,
+    RunTransition,
+    Workspace,
+    WorkspaceTransfer,
+)
 from tests.conftest import NOW, Organisation
 
 DIGEST = "d" * 64
@@ -73,6 +82,14 @@ def make_run(
                 reason="Above the limit.", verdict_needed="approve", created_at=at,
             )  # fmt: skip
     return run
+
+
+def make_transfer(org: Organisation, run: Run, *, to: str, number: int = 0) -> WorkspaceTransfer:
+    """Write an offer of the run's workspace to a service."""
+    return WorkspaceTransfer.objects.create(
+        workspace=run.workspace, from_service=run.workspace.service, to_service=org.services[to],
+        reason="They run it by now.", offered_by=org.developer, offered_at=NOW + timedelta(seconds=number),
+    )  # fmt: skip
 
 
 def state_of(run: Run) -> str:
