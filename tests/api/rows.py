@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from catalog.models import CatalogItemVersion
+from catalog.models import CatalogItem, CatalogItemVersion
 from provisioner.domain.run import RunStatus
 from provisioner.models import (
     ApprovalStep,
@@ -31,6 +31,17 @@ FINDING = {
     "suggested": True,
     "override_group": None,
 }
+
+
+def make_version() -> CatalogItemVersion:
+    """Write an item and its one version, without a module."""
+    item = CatalogItem.objects.create(
+        slug="cache", name="Cache", summary="Fast.", category="database", owner="data", created_at=NOW
+    )
+    return CatalogItemVersion.objects.create(
+        item=item, version="1.0.0", module_digest="a" * 64, manifest={}, parameter_spec=[], content=b"",
+        published_at=NOW,
+    )  # fmt: skip
 
 
 def make_run(
