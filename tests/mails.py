@@ -12,7 +12,6 @@ from provisioner import notify
 def forget() -> None:
     """Drop what waits to be sent and what was sent."""
     with current_app.connection_for_write() as connection:
-        connection.default_channel.queue_declare(notify.QUEUE)
         connection.default_channel.queue_purge(notify.QUEUE)
     mail.outbox = []
 
@@ -21,8 +20,11 @@ def sent() -> list[EmailMessage]:
     """Send what waits and return everything sent since `forget`, oldest first."""
     with current_app.connection_for_read() as connection:
         queue = connection.SimpleQueue(current_app.amqp.queues[notify.QUEUE])
-        while queue.qsize():
-            message = queue.get(block=False)
+        while True:
+            try:
+                message = queue.get(block=False)
+            except queue.Empty:
+                break
             message.ack()
             if message.headers["task"] == notify.SEND:
                 notify.deliver(**message.payload[1])

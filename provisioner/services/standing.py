@@ -46,6 +46,14 @@ class Protected(Refusal):
     title = "Deletion protection is on"
 
 
+class ServiceArchived(Refusal):
+    """The service takes nothing any more."""
+
+    code = "service_archived"
+    status = 409
+    title = "The service is archived"
+
+
 class OnHold(Refusal):
     """Somebody holds the workspace."""
 
@@ -67,8 +75,13 @@ def changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
 
 
 def applied(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
-    """Return a workspace as `changeable` does. Raises NotApplied too."""
+    """Return a workspace as `changeable` does, to be changed. Raises ServiceArchived and NotApplied too."""
     workspace = changeable(workspace_id, requester)
+    if workspace.service.archived_at is not None:
+        raise ServiceArchived(
+            f"{workspace.name} belongs to {workspace.service.slug}, which is archived, so nothing is changed on it any "
+            "more. Let a platform engineer transfer it to a service in use first, or destroy it."
+        )
     if workspace.applied_at is None:
         raise NotApplied(
             f"{workspace.name} was never applied. Retry its last run, or destroy it to free the name."

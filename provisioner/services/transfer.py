@@ -50,14 +50,6 @@ class NotYourTransfer(Refusal):
     title = "Not yours to answer"
 
 
-class ServiceArchived(Refusal):
-    """The service that was to receive the workspace takes nothing any more."""
-
-    code = "service_archived"
-    status = 409
-    title = "The service is archived"
-
-
 class Moved(Refusal):
     """The workspace has another owner than the offer says."""
 
@@ -118,7 +110,7 @@ def accept(transfer_id: int, *, actor: User, now: datetime) -> Outcome:
             "of that team. One of them must accept it."
         )
     if transfer.to_service.archived_at is not None:
-        raise ServiceArchived(
+        raise standing.ServiceArchived(
             f"The service {transfer.to_service.slug} was archived meanwhile and takes nothing any more. "
             "Decline this, and let the workspace be offered to another service."
         )

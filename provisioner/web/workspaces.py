@@ -111,7 +111,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "resources": list(found.resources.all()),
         "runs": runs[:RUNS_SHOWN],
         "active": active,
-        "can_update": changeable and found.applied_at is not None,
+        "can_update": changeable and found.applied_at is not None and found.service.archived_at is None,
         "can_destroy": changeable,
         "newest": newest,
         "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,

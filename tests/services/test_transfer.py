@@ -12,7 +12,7 @@ from provisioner.domain.run import RunKind, RunStatus
 from provisioner.models import AuditEvent, Run, Workspace, WorkspaceTransfer
 from provisioner.services import cancel, hold, submit, transfer
 from provisioner.services.ask import InvalidAsk, NotYourService
-from provisioner.services.standing import OnHold, WorkspaceBusy, WorkspaceClosed
+from provisioner.services.standing import OnHold, ServiceArchived, WorkspaceBusy, WorkspaceClosed
 from tests import mails
 from tests.conftest import NOW, Organisation
 from tests.fakes import FakeEngine, change, plan_document
@@ -350,6 +350,19 @@ class TestAnOrphan:
         assert outcome.transfer.verdict == "accepted"
         assert outcome.run is not None
         assert not selectors.workspace_visible(org.platform, workspace.pk).orphaned  # type: ignore[attr-defined]
+
+    def test_of_an_archived_service_is_not_changed_before_it_is_reassigned(
+        self, workspace: Workspace, org: Organisation
+    ) -> None:
+        Service.objects.filter(slug="orders").update(archived_at=NOW)
+        with pytest.raises(ServiceArchived, match="transfer it to a service in use first"):
+            submit.submit_update(
+                workspace.pk,
+                parameters={"backup_retention_days": 3},
+                justification="",
+                requester=org.platform,
+                now=now(),
+            )
 
     def test_can_be_destroyed(self, workspace: Workspace, org: Organisation, fake: FakeEngine) -> None:
         Service.objects.filter(slug="orders").update(archived_at=NOW)
