@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from provisioner.domain.errors import EngineError
+from provisioner.domain.recovery import CloudObject
 from provisioner.engine.types import ApplyOutcome, LogLine, OnLine, PlanOutcome, RunSpec
 from provisioner.models import Run
 from provisioner.services import state_backend
@@ -67,6 +68,10 @@ class FakeEngine:
     planned: list[RunSpec] = field(default_factory=list)
     applied: list[bytes] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+    rescued: dict[str, bytes] = field(default_factory=dict)
+    objects: tuple[CloudObject, ...] | None = ()
+    engine_version: str = "1.11.4"
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
         self.planned.append(spec)
@@ -78,13 +83,26 @@ class FakeEngine:
         return PlanOutcome(
             plan_file=b"plan of " + spec.run_id.encode(),
             document=(self.document or _one_database)(spec),
-            engine_version="1.11.4",
-            engine_name="terraform",
+            engine_version=self.engine_version,
+            engine_name="Terraform",
             lock_file=b"# lock",
         )
 
+    def version(self) -> tuple[str, str]:
+        return "Terraform", self.engine_version
+
+    def is_busy(self, run_id: str) -> bool:
+        return run_id in self.busy
+
+    def rescued_state(self, run_id: str) -> bytes | None:
+        return self.rescued.get(run_id)
+
     def forget_rescued_state(self, run_id: str) -> None:
         self.forgotten.append(run_id)
+        self.rescued.pop(run_id, None)
+
+    def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None:
+        return self.objects
 
     def apply(
         self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
@@ -96,7 +114,7 @@ class FakeEngine:
         if self.apply_error:
             raise self.apply_error
         store_state(spec)
-        return ApplyOutcome(engine_version="1.11.4")
+        return ApplyOutcome(engine_version=self.engine_version)
 
 
 def state_document(spec: RunSpec, serial: int) -> dict[str, Any]:

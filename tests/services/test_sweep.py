@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from celery import current_app
+from django.db import OperationalError, transaction
 
-from provisioner import queue
+from catalog.models import CatalogItemVersion
+from provisioner import queue, selectors
+from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
-from provisioner.models import Run, StateLock, StateVersion
-from provisioner.services import lease, sweep
+from provisioner.engine.types import RunSpec
+from provisioner.models import Run, StateLock
+from provisioner.services import apply, lease, submit, sweep
 from provisioner.services.runspec import is_state_password, state_password
-from tests.fakes import FakeEngine, store_state
-from tests.services.conftest import Order, applied, now, planned
+from tests.conftest import Organisation
+from tests.fakes import FakeEngine
+from tests.services.conftest import Order, applied, ask, now, planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,21 +71,16 @@ class TestTheSweeper:
         assert run.status == RunStatus.ERRORED
         assert "lost 3 times" in run.error_summary
 
-    def test_ends_an_apply_whose_worker_was_lost_and_keeps_what_its_state_knows(
+    def test_interrupts_an_apply_whose_worker_was_lost_and_leaves_its_lock_to_recovery(
         self, order: Order, fake: FakeEngine
     ) -> None:
         run = planned(order(), fake)
         claim = lease.claim(run.pk, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker="w1", now=now())
         assert claim is not None
-        run.refresh_from_db()
-        spec = fake.planned[0]
-        store_state(
-            spec.__class__(**{**vars(spec), "state_password": state_password(run.pk, run.fencing_token)})
-        )
         StateLock.objects.create(
             workspace=run.workspace,
             run=run,
-            fencing_token=2,
+            fencing_token=claim.fencing_token,
             lock_id="left",
             info={"ID": "left"},
             created_at=now(),
@@ -86,33 +88,67 @@ class TestTheSweeper:
         let_expire(run)
         assert sweep.sweep(now=now())["applying_lost"] == 1
         run.refresh_from_db()
-        assert run.status == RunStatus.ERRORED
-        assert [t.to_status for t in run.transitions.all()][-2:] == ["interrupted", "errored"]
-        assert run.workspace.resources.count() == 1
-        assert not StateLock.objects.exists()
+        assert (run.status, run.lost_workers) == (RunStatus.INTERRUPTED, 1)
+        assert run.interrupted_at is not None
+        assert StateLock.objects.exists()
 
     def test_leaves_living_runs_alone(self, order: Order, fake: FakeEngine) -> None:
         applied(planned(order(), fake), fake)
         assert sweep.sweep(now=now()) == {"planning_lost": 0, "applying_lost": 0, "rung": 0}
 
-    def test_goes_on_when_the_state_of_an_interrupted_run_cannot_be_read(
+
+class TestALease:
+    def test_is_measured_by_the_databases_clock_whatever_a_workers_own_says(
         self, order: Order, fake: FakeEngine
     ) -> None:
-        run = planned(order(), fake)
-        lease.claim(run.pk, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker="w1", now=now())
-        StateVersion.objects.create(
-            workspace=run.workspace,
-            run=run,
-            serial=1,
-            lineage="x",
-            sha256="0" * 64,
-            size_bytes=1,
-            content=b"broken",
-            created_at=now(),
-        )
-        let_expire(run)
-        assert sweep.sweep(now=now())["applying_lost"] == 1
+        run = order()
+        late = now() - timedelta(minutes=10)
+        claim = lease.claim(run.pk, RunStatus.PLAN_QUEUED, RunStatus.PLANNING, worker="late", now=late)
+        assert claim is not None
+        assert sweep.sweep(now=now() + timedelta(minutes=10))["planning_lost"] == 0
         run.refresh_from_db()
-        assert run.status == RunStatus.ERRORED
-        run.workspace.refresh_from_db()
-        assert run.workspace.closed_at is None, "what is left is not known"
+        assert run.lease_expires_at is not None
+        assert run.lease_expires_at > lease.database_now()
+
+    def test_is_given_up_by_a_worker_that_cannot_renew_it(
+        self, order: Order, fake: FakeEngine, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def no_database(claim: lease.Claim) -> bool:
+            raise OperationalError("the server closed the connection")
+
+        settings.DRAWBRIDGE_LEASE_S, settings.DRAWBRIDGE_HEARTBEAT_S = 2, 1
+        monkeypatch.setattr(lease, "_renew", no_database)
+        monkeypatch.setattr(lease, "_stop_requested", no_database)
+
+        def wait(spec: RunSpec, stop: threading.Event) -> None:
+            assert stop.wait(20), "Terraform is stopped"
+            raise EngineError("Stopped")
+
+        fake.during_plan = wait
+        run = planned(order(), fake)
+        assert run.status == RunStatus.PLANNING, "it writes nothing more"
+
+    def test_that_was_taken_away_takes_the_log_with_it(self, order: Order, fake: FakeEngine) -> None:
+        run = planned(order(), fake)
+        before = len(selectors.log_lines(run))
+
+        def slow(spec: RunSpec, stop: threading.Event) -> None:
+            let_expire(run)
+            sweep.sweep(now=now())
+
+        fake.during_apply, fake.apply_error = slow, EngineError("it was too slow")
+        apply.apply(run.pk, engine=fake, worker="slow", clock=now)
+        run.refresh_from_db()
+        assert run.status == RunStatus.INTERRUPTED
+        assert [line.text for line in selectors.log_lines(run)[before:]] in ([], ["applying"])
+
+
+class TestAMessage:
+    def test_is_sent_only_when_what_it_rings_for_is_committed(
+        self, org: Organisation, postgres: CatalogItemVersion
+    ) -> None:
+        empty(queue.PLAN)
+        with transaction.atomic():
+            submit.submit(ask(), requester=org.developer, now=now())
+            assert queue.backlog(queue.PLAN) == 0
+        assert queue.backlog(queue.PLAN) == 1
