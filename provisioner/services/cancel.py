@@ -60,6 +60,7 @@ def cancel(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
             actor=actor,
             reason="canceled",
             fields={"error_summary": f"Canceled by {actor.get_username()}"},
+            keep_open=run.interrupted_at is not None,
         )
     audit.record("run.cancel", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()
@@ -82,6 +83,7 @@ def discard(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
         actor=actor,
         reason="discarded",
         fields={"error_summary": f"Discarded by {actor.get_username()}"},
+        keep_open=run.interrupted_at is not None,
     )
     audit.record("run.discard", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()

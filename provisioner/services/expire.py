@@ -222,6 +222,7 @@ def expire_plan(run_id: uuid.UUID, *, days: int, now: datetime) -> Run:
                 "error_detail": "Nothing was changed. Retry it: it is planned again, and the approvals are asked for "
                 "anew.",
             },
+            keep_open=run.interrupted_at is not None,
         )
         audit.record("run.expire", object_type="run", object_id=run.pk, actor=None, now=now)
         notify.plan_expired(run, days=days)

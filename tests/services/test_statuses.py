@@ -7,7 +7,7 @@ import pytest
 from catalog.models import CatalogItemVersion
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import ACTIVE, RunStatus
-from provisioner.models import AuditEvent, Run
+from provisioner.models import AuditEvent, Run, Workspace
 from provisioner.services import cancel, expire, submit
 from tests.api.rows import make_run, make_version
 from tests.conftest import NOW, Organisation
@@ -113,6 +113,16 @@ class TestEveryStatus:
         for act in ("cancel", "discard", "expire"):
             with pytest.raises(Refusal):
                 do(act, run, org)
+
+
+class TestARunWhoseApplyWasCutShort:
+    @pytest.mark.parametrize("act", ["cancel", "discard", "expire"])
+    def test_leaves_its_workspace_open_because_something_may_be_left(
+        self, act: str, org: Organisation, published: CatalogItemVersion
+    ) -> None:
+        run = make_run(org, published, interrupted_at=NOW)
+        do(act, run, org)
+        assert Workspace.objects.get().closed_at is None
 
 
 class TestACancel:
