@@ -98,6 +98,16 @@ DRAWBRIDGE_ARCHIVE_DIR = Path(
 DRAWBRIDGE_ARCHIVE_STORAGE = env.str("DRAWBRIDGE_ARCHIVE_STORAGE", default="")
 DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS = env.json("DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS", default={})
 
+# --- Mail -------------------------------------------------------------------------------------------------
+# A URL of django-environ, such as smtp+tls://user:password@mail.example.com:587; consolemail:// prints what is sent.
+_MAIL: dict[str, Any] = env.email_url("DRAWBRIDGE_MAIL_URL", default="consolemail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"] or "localhost", _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"] or "", _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DRAWBRIDGE_MAIL_FROM", default="Drawbridge <drawbridge@localhost>")
+
 # --- Django -----------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = env.list("DRAWBRIDGE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("DRAWBRIDGE_CSRF_TRUSTED_ORIGINS", default=[])
@@ -290,7 +300,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
-        "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check"],
+        "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
         "VerdictEnum": ["approve", "reject", "override"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
@@ -347,6 +357,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.check_drift",
         "schedule": 600,
         "options": {"queue": "control", "expires": 600},
+    },
+    "expire": {
+        "task": "provisioner.expire",
+        "schedule": 15 * 60,
+        "options": {"queue": "control", "expires": 15 * 60},
     },
 }
 

@@ -15,7 +15,8 @@ from provisioner.domain.errors import FieldError, Refusal
 
 SCOPES: dict[str, str] = {
     "catalog:read": "Read the catalog and the organisation, evaluate orders without placing them.",
-    "requests:write": "Place orders; cancel, discard and retry runs; update, upgrade and destroy workspaces.",
+    "requests:write": "Place orders; cancel, discard and retry runs; update, upgrade, destroy, hold, renew and "
+    "transfer workspaces.",
     "approvals:write": "Decide on approval steps of one's groups.",
     "workspaces:read": "Read requests, runs, plans, logs, approvals and workspaces.",
     "state:read": "List and download Terraform states.",

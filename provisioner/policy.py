@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -20,6 +21,9 @@ from provisioner.domain.cost import PriceBook, parse_price_book
 
 log = structlog.get_logger(__name__)
 
+# Where the file says nothing of it.
+APPROVALS_EXPIRE_AFTER_DAYS = 14
+
 _TAGGABLE = Path(__file__).with_name("taggable.json")
 
 
@@ -29,6 +33,9 @@ class Policy:
 
     approvals: ApprovalRules
     destructive_override_group: str
+    # Days that a plan may wait for its approval, and days that a workspace may live, by environment slug.
+    approvals_expire_after_days: int
+    ttl_max_days: Mapping[str, int]
     recovery_group: str
     digest: str
 
@@ -104,6 +111,13 @@ def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
                 override_group=str(approvals["override_group"]),
             ),
             destructive_override_group=str(guardrails["override_group"]),
+            approvals_expire_after_days=_days(
+                approvals.get("expire_after_days", APPROVALS_EXPIRE_AFTER_DAYS)
+            ),
+            ttl_max_days={
+                str(slug): _days(value)
+                for slug, value in (document.get("time_to_live", {}).get("max_days") or {}).items()
+            },
             recovery_group=str(approvals.get("recovery_group", "sre")),
             digest=hashlib.sha256(raw).hexdigest(),
         )
@@ -125,6 +139,12 @@ def _usd(value: Any) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{value!r} is not an amount of USD")
     return amount
+
+
+def _days(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3650:
+        raise TypeError(f"{value!r} must be a whole number of days, 1 to 3650")
+    return value
 
 
 def _flag(value: Any) -> bool:

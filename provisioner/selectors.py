@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from catalog.models import Service, Team
 from provisioner import crypto
@@ -28,6 +28,7 @@ from provisioner.models import (
     RunPlan,
     StateVersion,
     Workspace,
+    WorkspaceTransfer,
 )
 
 Person = User | AnonymousUser
@@ -86,6 +87,7 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
         "workspace__service__cost_center",
         "workspace__environment",
         "workspace__item",
+        "workspace__held_by",
         "item_version__item",
         "requester",
         "request",
@@ -127,10 +129,20 @@ def requests_visible_to(user: Person) -> QuerySet[Request]:
 
 
 def workspaces_visible_to(user: Person) -> QuerySet[Workspace]:
-    """Return the workspaces the user may see, newest first, closed ones too."""
-    workspaces = Workspace.objects.select_related(
-        "service__owner_team", "service__cost_center", "environment", "item", "item_version", "created_by"
-    ).defer("item_version__content", "item_version__readme")
+    """Return the workspaces the user may see, newest first, closed ones too; each says whether it is `orphaned`."""
+    workspaces = (
+        Workspace.objects.select_related(
+            "service__owner_team",
+            "service__cost_center",
+            "environment",
+            "item",
+            "item_version",
+            "created_by",
+            "held_by",
+        )
+        .defer("item_version__content", "item_version__readme")
+        .annotate(orphaned=ExpressionWrapper(without_owner(), output_field=BooleanField()))
+    )
     if not groups_of(user) & SEES_ALL:
         workspaces = workspaces.filter(service__owner_team__in=_teams(user))
     return workspaces.order_by("-created_at", "id")
@@ -145,6 +157,74 @@ def workspace_visible(user: Person, workspace_id: uuid.UUID | str) -> Workspace:
             "workspaces of other teams are not shown."
         )
     return workspace
+
+
+def without_owner() -> Q:
+    """Return the condition of an orphaned workspace: it is open, and nobody answers for it any more.
+
+    Its service is archived, or the owner team has no member who can still sign in.
+    """
+    members = User.objects.filter(teams=OuterRef("service__owner_team"), is_active=True)
+    nobody = Q(service__archived_at__isnull=False) | Q(~Exists(members))
+    return Q(closed_at__isnull=True) & nobody
+
+
+def orphaned_count(user: Person) -> int:
+    """Return how many orphaned workspaces the user may see."""
+    return workspaces_visible_to(user).filter(without_owner()).count()
+
+
+def transfers_visible_to(user: Person) -> QuerySet[WorkspaceTransfer]:
+    """Return the transfers whose giving or receiving team the user is in, newest first."""
+    transfers = WorkspaceTransfer.objects.select_related(
+        "workspace__item_version",
+        "workspace__item",
+        "workspace__environment",
+        "workspace__service__owner_team",
+        "workspace__held_by",
+        "from_service__owner_team",
+        "to_service__owner_team",
+        "to_service__cost_center",
+        "offered_by",
+        "decided_by",
+    ).defer("workspace__item_version__content", "workspace__item_version__readme")
+    if not groups_of(user) & SEES_ALL:
+        teams = _teams(user)
+        transfers = transfers.filter(
+            Q(from_service__owner_team__in=teams) | Q(to_service__owner_team__in=teams)
+        )
+    return transfers.order_by("-offered_at", "-id")
+
+
+def transfer_visible(user: Person, transfer_id: int) -> WorkspaceTransfer:
+    """Return one transfer. Raises NotVisible."""
+    # Larger than any key that a database hands out.
+    known = transfers_visible_to(user).filter(pk=transfer_id) if transfer_id < 2**63 else None
+    transfer = known.first() if known is not None else None
+    if transfer is None:
+        raise NotVisible(
+            f"There is no transfer {transfer_id} that you can see. Check the address; only the team that gives a "
+            "workspace away and the one that is to receive it see its transfer."
+        )
+    return transfer
+
+
+def transfers_to_answer(user: Person) -> QuerySet[WorkspaceTransfer]:
+    """Return the open offers to the user's own teams, newest first."""
+    return transfers_visible_to(user).filter(
+        to_service__owner_team__in=_teams(user),
+        decided_at__isnull=True,
+        workspace__closed_at__isnull=True,
+    )
+
+
+def open_transfer_of(workspace: Workspace) -> WorkspaceTransfer | None:
+    """Return the transfer of the workspace that waits for an answer, or None."""
+    return (
+        WorkspaceTransfer.objects.filter(workspace=workspace, decided_at__isnull=True)
+        .select_related("from_service__owner_team", "to_service__owner_team", "offered_by")
+        .first()
+    )
 
 
 def steps_of(run: Run) -> list[ApprovalStep]:

@@ -11,10 +11,10 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import Error as DatabaseError
 
-from provisioner import queue
+from provisioner import notify, queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import dispatch, drift, log_archive, recover, shutdown, sweep, workers
+from provisioner.services import dispatch, drift, expire, log_archive, recover, shutdown, sweep, workers
 
 log = structlog.get_logger(__name__)
 
@@ -92,3 +92,15 @@ def archive_logs(**_: object) -> None:
 def check_drift(**_: object) -> None:
     """Order the drift checks that are due."""
     drift.order_due(now=_now())
+
+
+@shared_task(name="provisioner.expire")
+def expire_what_is_due(**_: object) -> None:
+    """Warn of, and end, what has come to its end."""
+    expire.expire(now=_now())
+
+
+@shared_task(name=notify.SEND)
+def send_mail(*, to: list[str], subject: str, text: str, **_: object) -> None:
+    """Send one mail."""
+    notify.deliver(to=to, subject=subject, text=text)

@@ -4,7 +4,17 @@ from typing import Any
 
 from django.urls import path
 
-from provisioner.api import approvals, catalog, drift, evaluations, organisation, requests, runs, workspaces
+from provisioner.api import (
+    approvals,
+    catalog,
+    drift,
+    evaluations,
+    organisation,
+    requests,
+    runs,
+    transfers,
+    workspaces,
+)
 from provisioner.api.state import StateView
 
 urlpatterns: list[Any] = [
@@ -15,6 +25,7 @@ urlpatterns: list[Any] = [
     *approvals.urlpatterns,
     *workspaces.urlpatterns,
     *drift.urlpatterns,
+    *transfers.urlpatterns,
     *organisation.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

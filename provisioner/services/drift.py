@@ -22,20 +22,19 @@ from provisioner import queue, selectors
 from provisioner.domain import plan as plans
 from provisioner.domain.drift import Drift, read_drift
 from provisioner.domain.errors import EngineError
+from provisioner.domain.queueing import PRIORITY_DRIFT_CHECK, PRIORITY_ORDER
 from provisioner.domain.run import ACTIVE, RunKind, RunStatus
 from provisioner.engine.types import PlanOutcome
 from provisioner.models import Request, Run, StateVersion, Workspace
-from provisioner.services import audit, outcome, stored_plan, system, transition
+from provisioner.services import audit, outcome, standing, stored_plan, system, transition
 from provisioner.services.ask import NotYourService
 from provisioner.services.lease import Claim
-from provisioner.services.submit import NotApplied, WorkspaceBusy, WorkspaceClosed
+from provisioner.services.standing import NotApplied, WorkspaceClosed
 
 log = structlog.get_logger(__name__)
 
 # Who may have a workspace of another team checked: they are asked what became of it.
 CHECKS_ALL = frozenset({"sre", selectors.PLATFORM})
-# What nobody waits for is taken up last.
-SCHEDULED_PRIORITY = 20
 TICK_S = 600
 # Of the checks of a period, so much more than its share may be ordered in one tick, to catch up after an outage.
 _CATCH_UP = 2
@@ -47,7 +46,8 @@ def may_check(user: User, workspace: Workspace) -> bool:
 
 
 def submit_check(workspace_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
-    """Order a drift check. Raises NotVisible, NotYourService, WorkspaceClosed, NotApplied and WorkspaceBusy."""
+    """Order a drift check. Raises NotVisible, NotYourService, WorkspaceClosed, NotApplied, OnHold and
+    WorkspaceBusy."""
     workspace = selectors.workspace_visible(requester, workspace_id)
     if not may_check(requester, workspace):
         raise NotYourService(
@@ -58,11 +58,12 @@ def submit_check(workspace_id: uuid.UUID | str, *, requester: User, now: datetim
         raise WorkspaceClosed(f"Nothing is left of {workspace.name}, so there is nothing to compare.")
     if workspace.applied_at is None:
         raise NotApplied(f"{workspace.name} was never applied, so there is nothing to compare yet.")
+    standing.refuse_held(workspace)
     if selectors.active_run_of(workspace) is not None:
-        raise _busy(workspace)
+        raise standing.busy(workspace)
     try:
         with transaction.atomic():
-            run = _queue(workspace, requester, priority=0, reason="ordered", now=now)
+            run = _queue(workspace, requester, priority=PRIORITY_ORDER, reason="ordered", now=now)
             audit.record(
                 f"run.{run.kind}",
                 object_type="run",
@@ -73,7 +74,7 @@ def submit_check(workspace_id: uuid.UUID | str, *, requester: User, now: datetim
             )
             return run
     except IntegrityError as error:
-        raise _busy(workspace) from error
+        raise standing.busy(workspace) from error
 
 
 def order_due(*, now: datetime) -> int:
@@ -214,7 +215,7 @@ def _order_if_due(workspace_id: uuid.UUID, now: datetime, period_s: float) -> bo
             _queue(
                 workspace,
                 system.account(),
-                priority=SCHEDULED_PRIORITY,
+                priority=PRIORITY_DRIFT_CHECK,
                 reason="the workspace's time for a check",
                 now=now,
             )
@@ -241,13 +242,3 @@ def _queue(workspace: Workspace, requester: User, *, priority: int, reason: str,
     run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
     queue.ring(queue.PLAN, run.pk)
     return run
-
-
-def _busy(workspace: Workspace) -> WorkspaceBusy:
-    holder = selectors.active_run_of(workspace)
-    if holder is None:
-        return WorkspaceBusy(f"Another run held {workspace.name} a moment ago. Try again.")
-    return WorkspaceBusy(
-        f"The {holder.kind.replace('_', ' ')} run {holder.pk} of {holder.requester.get_username()} holds "
-        f"{workspace.name} ({holder.status.replace('_', ' ')}). Have it checked when that has ended."
-    )

@@ -21,6 +21,8 @@ from provisioner.web import words
 
 register = template.Library()
 
+ENDS_SOON = timedelta(days=7)
+
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
@@ -183,6 +185,15 @@ def ago(at: datetime | None) -> str | SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', utc.isoformat(), utc.strftime("%d %b %Y %H:%M UTC"), text
     )
+
+
+@register.filter
+def ends(at: datetime | None) -> str:
+    """Tell whether an end is over ("over") or within the time in which one is warned ("soon"); else nothing."""
+    if at is None:
+        return ""
+    left = at - timezone.now()
+    return "over" if left <= timedelta(0) else "soon" if left <= ENDS_SOON else ""
 
 
 @register.filter

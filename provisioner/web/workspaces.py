@@ -28,6 +28,7 @@ from provisioner.services.ask import Ask
 from provisioner.web.connect import connect_text, output_rows
 from provisioner.web.drift import drift_context
 from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
+from provisioner.web.ownership import ownership_context
 from provisioner.web.paging import newest_first
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
@@ -67,6 +68,7 @@ def workspaces(request: HttpRequest) -> HttpResponse:
     """List the workspaces the person may see, newest first."""
     environment, closed = request.GET.get("environment", ""), request.GET.get("closed") == "1"
     outdated = request.GET.get("outdated") == "1"
+    orphaned = request.GET.get("orphaned") == "1"
     newer = catalog_selectors.outdated_versions()
     rows = selectors.workspaces_visible_to(request.user)
     environments = list(Environment.objects.order_by("position", "slug"))
@@ -80,6 +82,8 @@ def workspaces(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(drifted_at__isnull=False)
     if outdated:
         rows = rows.filter(item_version_id__in=list(newer))
+    if orphaned:
+        rows = rows.filter(selectors.without_owner())
     context = {
         "page": newest_first(rows, request.GET.get("before", "")),
         "newer": newer,
@@ -88,7 +92,8 @@ def workspaces(request: HttpRequest) -> HttpResponse:
         "environments": environments,
         "environment": environment if known else "",
         "closed": closed,
-        "filtered": known or outdated or drifted,
+        "orphaned": orphaned,
+        "filtered": known or outdated or drifted or orphaned,
     }
     return render(request, "workspaces/list.html", context)
 
@@ -101,7 +106,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
     manifest = manifests.from_json(found.item_version.manifest)
     active = selectors.active_run_of(found)
     owner = selectors.owns(request.user, found.service)
-    changeable = owner and found.closed_at is None and active is None
+    changeable = owner and found.closed_at is None and active is None and found.held_at is None
     newest = upgrade_service.newest_for(found) if found.closed_at is None else None
     runs = selectors.without_checks(selectors.runs_visible_to(request.user).filter(workspace=found))
     context = {
@@ -111,13 +116,14 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "resources": list(found.resources.all()),
         "runs": runs[:RUNS_SHOWN],
         "active": active,
-        "can_update": changeable and found.applied_at is not None,
+        "can_update": changeable and found.applied_at is not None and found.service.archived_at is None,
         "can_destroy": changeable,
         "newest": newest,
         "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,
         "protection": protection_of(found, manifest),
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
         **drift_context(found, signed_in(request), active, owner=owner),
+        **ownership_context(found, signed_in(request), active, owner=owner),
     }
     return render(request, "workspaces/workspace.html", context)
 

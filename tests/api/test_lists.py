@@ -9,8 +9,8 @@ from django.test import override_settings
 
 from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service, TargetAccount, Team
 from provisioner.domain.run import RunStatus
-from provisioner.models import StateVersion, Workspace
-from tests.api.rows import make_run
+from provisioner.models import Run, StateVersion, Workspace
+from tests.api.rows import make_run, make_transfer
 from tests.conftest import NOW, Organisation
 
 LISTS = [
@@ -18,6 +18,7 @@ LISTS = [
     "/api/v1/requests/",
     "/api/v1/workspaces/",
     "/api/v1/approvals/",
+    "/api/v1/transfers/",
     "/api/v1/catalog/items/",
     "/api/v1/services/",
     "/api/v1/teams/",
@@ -33,8 +34,8 @@ QUERIES = 5
 def many(org: Organisation, published: CatalogItemVersion) -> None:
     """Write more rows than a page of three holds, of everything that is listed."""
     for number in range(7):
-        make_run(org, published, number=number)
         TargetAccount.objects.create(slug=f"account-{number}", name="A")
+        make_transfer(org, make_run(org, published, number=number), to="ads", number=number)
         team = Team.objects.create(slug=f"team-{number}", name="T")
         Service.objects.create(
             slug=f"service-{number}",
@@ -145,6 +146,26 @@ class TestFilters:
         assert count("workspaces", item="cache", team="growth", name="db-3") == 1
         assert count("workspaces", expiring_before="2026-12-01T00:00:00Z") == 1
         assert count("workspaces", expiring_before="2026-01-01T00:00:00Z") == 0
+
+    def test_of_workspaces_on_hold_and_orphaned(self, count: Any, org: Organisation) -> None:
+        assert count("workspaces", held="true") == 0
+        Workspace.objects.filter(name="db-1").update(held_at=NOW)
+        assert count("workspaces", held="true") == 1
+        assert count("workspaces", held="false") == 2
+        assert count("workspaces", orphaned="true") == 0
+        org.outsider.is_active = False  # the only member of growth
+        org.outsider.save()
+        assert count("workspaces", orphaned="true") == 1
+        Service.objects.filter(slug__in=["orders", "receipts"]).update(archived_at=NOW)
+        assert count("workspaces", orphaned="true") == 2, "a closed one is nobody's worry"
+        assert count("workspaces", orphaned="false") == 1
+
+    def test_of_transfers(self, count: Any, org: Organisation) -> None:
+        run = Run.objects.get(workspace__name="db-1")
+        make_transfer(org, run, to="ads")
+        assert count("transfers", open="true", from_team="payments", to_team="growth") == 1
+        assert count("transfers", workspace=str(run.workspace_id)) == 1
+        assert count("transfers", open="false") == 0
 
     def test_of_the_organisation(self, count: Any, org: Organisation, with_token: Any) -> None:
         assert count("services", team="payments") == 2

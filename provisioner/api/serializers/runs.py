@@ -79,12 +79,18 @@ class RunSerializer(serializers.Serializer[Any]):
     service = serializers.CharField(source="workspace.service.slug", read_only=True)
     team = serializers.CharField(source="workspace.service.owner_team.slug", read_only=True)
     environment = serializers.CharField(source="workspace.environment.slug", read_only=True)
+    on_hold = serializers.SerializerMethodField(
+        help_text="Its workspace is on hold: while it waits, it stays."
+    )
     requester = serializers.CharField(source="requester.username", read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
     estimate_usd_month = UsdField(source="estimate.usd_month", allow_null=True)
     delta_usd_month = UsdField(source="estimate.delta_usd_month", allow_null=True)
     error_summary = serializers.CharField(read_only=True, help_text="Empty unless it went wrong.")
+
+    def get_on_hold(self, run: Run) -> bool:
+        return run.workspace.held_at is not None
 
     def get_terminal(self, run: Run) -> bool:
         return RunStatus(run.status) in TERMINAL
