@@ -12,10 +12,9 @@ from provisioner.models import Run, Workspace
 from provisioner.services import hold as hold_service
 
 
-def ownership_context(workspace: Workspace, user: User, active: Run | None) -> dict[str, Any]:
+def ownership_context(workspace: Workspace, user: User, active: Run | None, *, owner: bool) -> dict[str, Any]:
     """Return the context of workspaces/_ownership.html and of the actions that belong to it."""
     is_open = workspace.closed_at is None
-    owner = selectors.owns(user, workspace.service)
     held = workspace.held_at is not None
     return {
         "can_hold": is_open and not held,
@@ -26,5 +25,4 @@ def ownership_context(workspace: Workspace, user: User, active: Run | None) -> d
         and (active is None or active.kind != RunKind.DESTROY.value),
         "can_transfer": owner and is_open and active is None and not held,
         "transfer": selectors.open_transfer_of(workspace) if is_open else None,
-        "is_owner": owner,
     }
