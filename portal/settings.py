@@ -10,6 +10,7 @@ from typing import Any
 
 import environ
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -88,6 +89,14 @@ DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
 DRAWBRIDGE_DRIFT_CHECK_HOURS = env.float("DRAWBRIDGE_DRIFT_CHECK_HOURS", default=24)
 DRAWBRIDGE_LOG_LIMIT_BYTES = env.int("DRAWBRIDGE_LOG_LIMIT_BYTES", default=10 * 1024 * 1024)
+# Days after a run's end until its log is moved from the database to the archive; 0: never.
+DRAWBRIDGE_LOG_KEEP_DAYS = env.int("DRAWBRIDGE_LOG_KEEP_DAYS", default=90)
+DRAWBRIDGE_ARCHIVE_DIR = Path(
+    env.str("DRAWBRIDGE_ARCHIVE_DIR", default=str(DRAWBRIDGE_HOME / "archive"))
+).resolve()
+# Another storage backend than a folder, and its options as JSON; see docs/deployment.md.
+DRAWBRIDGE_ARCHIVE_STORAGE = env.str("DRAWBRIDGE_ARCHIVE_STORAGE", default="")
+DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS = env.json("DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS", default={})
 
 # --- Django -----------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = env.list("DRAWBRIDGE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
@@ -196,6 +205,20 @@ STORAGES = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "portal.static_files.StaticFilesStorage"
+    },
+    # Logs of old runs, sealed (provisioner/logs/archive.py).
+    "archive": {
+        "BACKEND": DRAWBRIDGE_ARCHIVE_STORAGE,
+        "OPTIONS": DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS,
+    }
+    if DRAWBRIDGE_ARCHIVE_STORAGE
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DRAWBRIDGE_ARCHIVE_DIR,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -309,6 +332,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.sweep",
         "schedule": DRAWBRIDGE_SWEEP_S,
         "options": {"queue": "control", "expires": DRAWBRIDGE_SWEEP_S},
+    },
+    "look-for-workers": {
+        "task": "provisioner.look_for_workers",
+        "schedule": 30,
+        "options": {"queue": "default", "expires": 30},
+    },
+    "archive-logs": {
+        "task": "provisioner.archive_logs",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"queue": "default", "expires": 3600},
     },
     "check-drift": {
         "task": "provisioner.check_drift",

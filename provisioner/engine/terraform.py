@@ -38,7 +38,7 @@ from provisioner.engine.module_interface import ModuleInterface
 from provisioner.engine.places import write_private
 from provisioner.engine.redact import Redactor, sensitive_texts, texts_in
 from provisioner.engine.stream import LogBudget
-from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, PlanOutcome, RunSpec
+from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, OnTick, PlanOutcome, RunSpec
 from provisioner.engine.workdir import WorkDir
 
 PLAN_FILE = "plan.bin"
@@ -97,14 +97,15 @@ class TerraformEngine:
         binary = self._find()
         return binary.name, binary.version
 
-    def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
+    def plan(
+        self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event, on_tick: OnTick | None = None
+    ) -> PlanOutcome:
         """Plan the run (`spec.destroy`: its destruction) and return the saved plan.
 
         With `spec.refresh_only` the plan says what changed behind Terraform's back; when something did, an ordinary
-        plan beside it says what of that would be put back. Calls `on_line` in the calling thread. Raises
-        EngineFailure with Terraform's diagnostics.
+        plan beside it says what of that would be put back. Raises EngineFailure with Terraform's diagnostics.
         """
-        with self._session(spec, on_line, stop) as session:
+        with self._session(spec, on_line, on_tick, stop) as session:
             session = self._lay_out(session)
             plan = functools.partial(self._run_plan, session)
             try:
@@ -139,17 +140,24 @@ class TerraformEngine:
             )
 
     def apply(
-        self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
+        self,
+        spec: RunSpec,
+        plan_file: bytes,
+        lock_file: bytes,
+        *,
+        on_line: OnLine,
+        stop: threading.Event,
+        on_tick: OnTick | None = None,
     ) -> ApplyOutcome:
         """Apply exactly the saved plan, with the providers of `lock_file`.
 
-        Calls `on_line` in the calling thread. Raises EngineFailure with Terraform's diagnostics; state that
-        Terraform could not save is in its `errored_state`, and on disk until `forget_rescued_state`.
+        Raises EngineFailure with Terraform's diagnostics; state that Terraform could not save is in its
+        `errored_state`, and on disk until `forget_rescued_state`.
         """
         if not plan_file:
             detail = "An apply needs the bytes of the plan. Plan again."
             raise EngineFailure("There is no saved plan", detail, permanent=True)
-        with self._session(spec, on_line, stop) as session:
+        with self._session(spec, on_line, on_tick, stop) as session:
             session = self._lay_out(session, lock_file)
             path = session.place.path / PLAN_FILE
             write_private(path, plan_file)
@@ -205,7 +213,9 @@ class TerraformEngine:
         )
 
     @contextmanager
-    def _session(self, spec: RunSpec, on_line: OnLine, stop: threading.Event) -> Iterator[_Session]:
+    def _session(
+        self, spec: RunSpec, on_line: OnLine, on_tick: OnTick | None, stop: threading.Event
+    ) -> Iterator[_Session]:
         """Find Terraform and occupy the run's directory; deliver what the log kept back at the end."""
         log = LogBudget(on_line)
         try:
@@ -214,7 +224,7 @@ class TerraformEngine:
             own = environment.run_environment(self.config, spec, cli_config, os.environ)
             redactor = Redactor([*environment.secrets_of(own), *spec.sensitive_values])
             with workdir.occupied(self.config.work_dir, spec.run_id, stop) as place:
-                commands = Commands(self.config, own, redactor, log, stop)
+                commands = Commands(self.config, own, redactor, log, on_tick or _nothing, stop)
                 yield _Session(spec, binary, place, commands)
         except OSError as problem:
             if problem.errno not in _DISK_ERRORS:
@@ -281,6 +291,10 @@ class TerraformEngine:
             refresh_only=_FLAG if session.spec.refresh_only else python_terraform.IsNotFlagged,
         )
         session.commands.run("plan", argv, session.place, self.config.plan_timeout_s, as_json=True)
+
+
+def _nothing() -> None:
+    """Do nothing at a tick."""
 
 
 def _argv(binary: Binary, command: str, *arguments: str, **options: Any) -> list[str]:

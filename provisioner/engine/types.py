@@ -40,16 +40,24 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line for people: redacted, without control characters, of bounded length."""
+    """One line for people: redacted, without control characters, of bounded length.
+
+    `change_done`: Terraform has made one more change; a line without text says nothing else. `left_out`: the lines
+    and bytes that this line stands for.
+    """
 
     phase: Phase
     level: LogLevel
     text: str
     address: str = ""
     at: datetime | None = None
+    change_done: bool = False
+    left_out: tuple[int, int] = (0, 0)
 
 
 OnLine = Callable[[LogLine], None]
+# Called several times a second while a command runs, also when it says nothing.
+OnTick = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ class TimedOut(EngineFailure):
 class Engine(Protocol):
     """Plans and applies. Both raise EngineError, `Stopped` when `stop` was set.
 
+    `on_line` and `on_tick` are called in the calling thread.
     A state that an apply could not save stays on disk until `forget_rescued_state`, whatever becomes of the caller.
     """
 
@@ -137,8 +146,17 @@ class Engine(Protocol):
 
     def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None: ...
 
-    def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome: ...
+    def plan(
+        self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event, on_tick: OnTick | None = None
+    ) -> PlanOutcome: ...
 
     def apply(
-        self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
+        self,
+        spec: RunSpec,
+        plan_file: bytes,
+        lock_file: bytes,
+        *,
+        on_line: OnLine,
+        stop: threading.Event,
+        on_tick: OnTick | None = None,
     ) -> ApplyOutcome: ...

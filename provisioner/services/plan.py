@@ -70,7 +70,9 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             recover.keep_left_behind(run, claim, engine, now=clock())
         newest = selectors.newest_state(run.workspace_id)
         with lease.held(claim), RunLog(claim, clock) as runlog:
-            result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
+            result = engine.plan(
+                spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
+            )
         if run.kind == RunKind.DRIFT_CHECK.value:
             return drift.conclude(run, claim, result, state=newest, now=clock())
         judgement = judge(run, result)
