@@ -94,6 +94,13 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     return runs.order_by("-created_at", "id")
 
 
+def teams_seen_by(user: Person) -> frozenset[int] | None:
+    """Return the teams whose runs the user may see, or None for every team's."""
+    if groups_of(user) & SEES_ALL:
+        return None
+    return frozenset(_teams(user).values_list("pk", flat=True))
+
+
 def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:
     """Return one run. Raises NotVisible."""
     run = runs_visible_to(user).filter(pk=_uuid(run_id)).first()
