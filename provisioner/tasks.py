@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from provisioner import queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import dispatch, recover, shutdown, sweep, workers
+from provisioner.services import dispatch, drift, log_archive, recover, shutdown, sweep, workers
 
 log = structlog.get_logger(__name__)
 
@@ -79,3 +79,16 @@ def sweep_runs(**_: object) -> None:
 def look_for_workers(**_: object) -> None:
     """Note which workers there are."""
     workers.note(queue.workers())
+
+
+@shared_task(name="provisioner.archive_logs")
+def archive_logs(**_: object) -> None:
+    """Archive old logs, some at a time: the rest waits behind what else is queued."""
+    if log_archive.archive_old(now=_now()).more:
+        archive_logs.apply_async()
+
+
+@shared_task(name="provisioner.check_drift")
+def check_drift(**_: object) -> None:
+    """Order the drift checks that are due."""
+    drift.order_due(now=_now())

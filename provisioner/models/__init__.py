@@ -5,7 +5,7 @@ from provisioner.models.ledger import RunEstimate
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
-from provisioner.models.run import Run, RunLogChunk, RunLogLine, RunPlan, RunTransition
+from provisioner.models.run import Run, RunLogChunk, RunPlan, RunTransition
 from provisioner.models.state import StateLock, StateVersion
 from provisioner.models.workspace import Workspace, WorkspaceResource, WorkspaceTransfer
 
@@ -18,7 +18,6 @@ __all__ = [
     "Run",
     "RunEstimate",
     "RunLogChunk",
-    "RunLogLine",
     "RunPlan",
     "RunTransition",
     "StateLock",

@@ -18,7 +18,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the start page."""
     user = signed_in(request)
     steps = list(selectors.approval_steps_visible_to(user)[:50])
-    rows = list(selectors.runs_visible_to(user)[:SHOWN])
+    rows = list(selectors.without_checks(selectors.runs_visible_to(user))[:SHOWN])
     context = {
         **list_context(rows),
         "decidable": [step for step in steps if selectors.can_decide(user, step)][:SHOWN],

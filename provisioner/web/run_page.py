@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from provisioner import selectors
+from provisioner.domain.errors import Refusal
+from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_diff
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalDecision, ApprovalStep, Run, RunTransition
@@ -105,13 +107,23 @@ def change_rows(changes: tuple[ResourceChange, ...]) -> list[ChangeRow]:
 
 
 def log_context(run: Run, after: int) -> dict[str, Any]:
-    """Return the context of runs/_log.html: the lines after a sequence and where the next ones begin."""
-    lines = selectors.log_lines(run, after=after, limit=LOG_PAGE_LINES)
+    """Return the context of runs/_log.html: the lines after a sequence and where the next ones begin.
+
+    An archived log that cannot be read is told in its place: the rest of the page does not depend on it.
+    """
+    lines: list[LogEntry] = []
+    refusal = None
+    try:
+        lines = selectors.log_lines(run, after=after, limit=LOG_PAGE_LINES)
+    except Refusal as unreadable:
+        refusal = unreadable
+    log_after = lines[-1].sequence if lines else after
     return {
         "run": run,
         "lines": lines,
-        "log_after": lines[-1].sequence if lines else after,
-        "log_full": len(lines) == LOG_PAGE_LINES,
+        "log_after": log_after,
+        "log_full": refusal is None and log_after < run.log_last_sequence,
         "log_first": after == 0,
+        "log_refusal": refusal,
         "terminal": RunStatus(run.status) in TERMINAL,
     }

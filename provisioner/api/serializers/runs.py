@@ -26,6 +26,7 @@ from provisioner.services.recover import Ended, Verdict
 
 WAIT_MAX_S = 60
 LOG_LINES_MAX = 5000
+LOG_WAIT_MAX_S = 30
 
 
 class NothingSerializer(StrictSerializer):
@@ -325,7 +326,18 @@ class LogQuerySerializer(StrictSerializer):
     after = WholeNumberTextField(
         min_value=0, max_value=2**31 - 1, default=0, help_text="Only lines with a higher sequence."
     )
-    limit = WholeNumberTextField(min_value=1, max_value=LOG_LINES_MAX, default=1000)
+    limit = WholeNumberTextField(
+        min_value=1,
+        max_value=LOG_LINES_MAX,
+        default=1000,
+        help_text="At most so many lines; fewer when they are long.",
+    )
+    wait = WholeNumberTextField(
+        min_value=0,
+        max_value=LOG_WAIT_MAX_S,
+        default=0,
+        help_text="Seconds to hold the answer back until there are new lines or the run is over.",
+    )
 
 
 class LogLineSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0005_target_accounts'),
-        ('provisioner', '0003_plan_that_was_being_applied'),
+        ('provisioner', '0004_logs_in_chunks'),
     ]
 
     operations = [
