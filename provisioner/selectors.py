@@ -98,6 +98,13 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     return runs.order_by("-created_at", "id")
 
 
+def teams_seen_by(user: Person) -> frozenset[int] | None:
+    """Return the teams whose runs the user may see, or None for every team's."""
+    if groups_of(user) & SEES_ALL:
+        return None
+    return frozenset(_teams(user).values_list("pk", flat=True))
+
+
 def without_checks(runs: QuerySet[Run]) -> QuerySet[Run]:
     """Leave drift checks out: they change nothing, and there is one for every workspace and day."""
     return runs.exclude(kind=RunKind.DRIFT_CHECK.value)

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from catalog.models import TargetAccount
 from provisioner import selectors, waiting
 from provisioner.domain.queueing import Phase, Waiting, expected_wait_s
-from provisioner.domain.run import LEASED, QUEUED, RunStatus
+from provisioner.domain.run import QUEUED, RunStatus
 from provisioner.models import Run, RunTransition, WorkerSeen
 from provisioner.selectors import Person
 from provisioner.waiting import PHASES, Line
@@ -198,11 +198,12 @@ class Overview:
 def overview(user: Person, *, now: datetime) -> Overview:
     """Read the queue page; the number of queries does not depend on how much waits or runs."""
     line = waiting.read_line()
-    visible = selectors.runs_visible_to(user).filter(status__in=sorted(QUEUED | LEASED))
-    seen = dict(visible.order_by().values_list("pk", "status"))
+    own_teams = selectors.teams_seen_by(user)
+    # From the line: joined to the teams, PostgreSQL would go through all that the user's teams ever ordered.
+    seen = {pk for pk, team in line.teams.items() if own_teams is None or team in own_teams}
     order, held = line.order, [pk for pk in line.held if pk in seen]
     rows = _rows(order, seen)
-    at_work = [pk for pk, status in seen.items() if status in LEASED]
+    at_work = [pk for pk in line.at_work if pk in seen]
     shown = {order[first - 1].run_id for first, _, own in rows if own}
     wanted = [*shown, *at_work[:ROWS_MAX], *held[:ROWS_MAX]]
     loaded = {

@@ -26,7 +26,9 @@ class Line:
 
     waiting: tuple[Waiting, ...]
     running: tuple[Running, ...]
-    held: frozenset[uuid.UUID]
+    at_work: tuple[uuid.UUID, ...]  # the runs of `running`
+    held: tuple[uuid.UUID, ...]
+    teams: Mapping[uuid.UUID, int]  # run -> owner team, of all of them
     limits: Mapping[int, int]  # account -> the most that may run in it
     turns: Turns
 
@@ -56,17 +58,19 @@ def read_line() -> Line:
             "workspace__environment__account__max_running",
         )
     )
-    waiting, running, held, limits = [], [], set(), {}
+    waiting, running, at_work, held, teams, limits = [], [], [], [], {}, {}
     for pk, status, priority, since, held_at, team, account, limit in rows:
+        teams[pk] = team
         if account is not None:
             limits[account] = limit
         if status in LEASED:
             running.append(Running(team, account, priority))
+            at_work.append(pk)
         elif held_at is not None:
-            held.add(pk)
+            held.append(pk)
         else:
             waiting.append(Waiting(pk, PHASES[status], team, account, priority, since))
-    return Line(tuple(waiting), tuple(running), frozenset(held), limits, _turns())
+    return Line(tuple(waiting), tuple(running), tuple(at_work), tuple(held), teams, limits, _turns())
 
 
 def _turns() -> Turns:

@@ -122,10 +122,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,
         "protection": protection_of(found, manifest),
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
-<<<<<<< HEAD
         **drift_context(found, signed_in(request), active, owner=owner),
-=======
->>>>>>> 031c17ac86cb5d389963f1e7df085ad3ff961a78
         **ownership_context(found, signed_in(request), active, owner=owner),
     }
     return render(request, "workspaces/workspace.html", context)
