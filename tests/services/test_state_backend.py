@@ -136,6 +136,33 @@ class TestTheBackend:
         assert backend.post(state(1), lock_id="l2").status_code == 423
         assert not StateVersion.objects.exists()
 
+    def test_notes_under_which_token_terraform_took_and_released_the_lock(self, backend: Backend) -> None:
+        def tokens() -> tuple[int | None, int | None]:
+            return Run.objects.values_list("lock_taken_token", "lock_released_token").get()
+
+        assert tokens() == (None, None)
+        backend.lock()
+        assert tokens() == (1, None)
+        backend.call("UNLOCK", json.dumps({"ID": "l1"}).encode())
+        assert tokens() == (1, 1)
+
+    def test_notes_no_release_when_the_lock_is_forced_open_or_another_is_named(
+        self, backend: Backend
+    ) -> None:
+        backend.lock()
+        backend.call("UNLOCK", json.dumps({"ID": "l2"}).encode())
+        backend.call("UNLOCK")
+        backend.call("UNLOCK", json.dumps({"ID": "l1"}).encode())
+        assert Run.objects.get().lock_released_token is None
+
+    def test_takes_over_what_the_same_run_left_locked_under_an_older_token(self, backend: Backend) -> None:
+        backend.lock()
+        Run.objects.update(fencing_token=2)
+        backend.run.refresh_from_db()
+        again = Backend(backend.run)
+        assert again.lock("l2").status_code == 200
+        assert StateLock.objects.get().lock_id == "l2"
+
     def test_never_deletes_a_state(self, backend: Backend) -> None:
         assert backend.call("DELETE").status_code == 403
 
