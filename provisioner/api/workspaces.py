@@ -19,7 +19,7 @@ from provisioner.api.serializers import workspaces as documents
 from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.run import ACTIVE
-from provisioner.models import Run, StateVersion, Workspace
+from provisioner.models import Run, Workspace
 from provisioner.services import submit, upgrade
 
 READ: dict[str, str] = {"GET": "workspaces:read"}
@@ -158,19 +158,6 @@ def difference_document(found: ParameterDifference) -> dict[str, Any]:
     }
 
 
-class StateVersions(ListView):
-    """Versions of the workspace's Terraform state, newest first, without their content."""
-
-    required_scopes: ClassVar[dict[str, str]] = {"GET": "state:read"}
-    serializer_class = documents.StateVersionSerializer
-    queryset = StateVersion.objects.none()
-    ordering = ("-serial",)
-
-    def get_queryset(self) -> QuerySet[StateVersion]:
-        workspace = selectors.workspace_visible(self.request.user, self.kwargs["workspace_id"])
-        return StateVersion.objects.filter(workspace=workspace).defer("content").order_by("-serial")
-
-
 def with_active_run(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
     """Add each workspace's active run as `active_runs` in one query."""
     active = Run.objects.filter(status__in=sorted(ACTIVE)).only("id", "kind", "status", "workspace_id")
@@ -186,5 +173,4 @@ urlpatterns: list[Any] = [
         UpgradeEvaluations.as_view(),
         name="workspace-upgrade-evaluations",
     ),
-    path("workspaces/<uuid:workspace_id>/states/", StateVersions.as_view(), name="workspace-states"),
 ]

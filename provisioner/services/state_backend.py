@@ -13,12 +13,15 @@ import contextlib
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from provisioner import crypto, selectors
@@ -198,6 +201,19 @@ def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime
     return True
 
 
+def keep_restored(
+    old: StateVersion, content: bytes, *, reason: str, actor: User, now: datetime
+) -> StateVersion:
+    """Store an earlier version's content, its serial raised, as the newest. Raises BadState and StateConflict."""
+    return _store(
+        old.workspace_id,
+        None,
+        _seal(old.workspace_id, content),
+        now=now,
+        restored={"restored_from": old.serial, "restored_by": actor, "restore_reason": reason},
+    )
+
+
 def _keep(run_id: uuid.UUID, fencing_token: int, statuses: frozenset[str]) -> None:
     """Lock the run's row until the transaction ends. Raises BadCredential when the token is no longer the run's."""
     run = Run.objects.select_for_update(no_key=True).only("fencing_token", "status").get(pk=run_id)
@@ -231,11 +247,18 @@ def _seal(workspace_id: uuid.UUID, body: bytes) -> _Sealed:
     )
 
 
-def _store(workspace_id: uuid.UUID, run_id: uuid.UUID, sealed: _Sealed, *, now: datetime) -> None:
+def _store(
+    workspace_id: uuid.UUID,
+    run_id: uuid.UUID | None,
+    sealed: _Sealed,
+    *,
+    now: datetime,
+    restored: Mapping[str, Any] = MappingProxyType({}),
+) -> StateVersion:
     newest = selectors.newest_state(workspace_id)
     if newest is not None:
         if (sealed.serial, sealed.lineage, sealed.sha256) == (newest.serial, newest.lineage, newest.sha256):
-            return  # the same state again: a reply was lost
+            return newest  # the same state again: a reply was lost
         if sealed.lineage != newest.lineage:
             raise StateConflict(
                 f"The state's lineage is {sealed.lineage}; this workspace's is {newest.lineage}."
@@ -244,7 +267,7 @@ def _store(workspace_id: uuid.UUID, run_id: uuid.UUID, sealed: _Sealed, *, now: 
             raise StateConflict(
                 f"The state's serial is {sealed.serial}; the newest version has {newest.serial}."
             )
-    StateVersion.objects.create(
+    return StateVersion.objects.create(
         workspace_id=workspace_id,
         run_id=run_id,
         serial=sealed.serial,
@@ -254,6 +277,7 @@ def _store(workspace_id: uuid.UUID, run_id: uuid.UUID, sealed: _Sealed, *, now: 
         size_bytes=sealed.size_bytes,
         content=sealed.content,
         created_at=now,
+        **restored,
     )
 
 

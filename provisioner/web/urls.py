@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
+from provisioner.web import approvals, catalog, home, order, runs, session, states, upgrades, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -31,4 +31,21 @@ urlpatterns = [
         "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
     ),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
+    path("workspaces/<uuid:workspace_id>/states/", states.states, name="workspace-states"),
+    path("workspaces/<uuid:workspace_id>/states/compare/", states.compare, name="workspace-states-compare"),
+    path(
+        "workspaces/<uuid:workspace_id>/states/<int:serial>/download/",
+        states.download,
+        name="workspace-state-download",
+    ),
+    path(
+        "workspaces/<uuid:workspace_id>/states/<int:serial>/restore/",
+        states.restore,
+        name="workspace-state-restore",
+    ),
+    path(
+        "workspaces/<uuid:workspace_id>/state-lock/force-unlock/",
+        states.force_unlock,
+        name="workspace-state-force-unlock",
+    ),
 ]

@@ -25,6 +25,7 @@ from provisioner.services import evaluate as evaluation
 from provisioner.services import submit
 from provisioner.services import upgrade as upgrade_service
 from provisioner.services.ask import Ask
+from provisioner.web import states
 from provisioner.web.connect import connect_text, output_rows
 from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
 from provisioner.web.paging import newest_first
@@ -112,6 +113,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,
         "protection": protection_of(found, manifest),
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
+        **states.panel(request, found),
     }
     return render(request, "workspaces/workspace.html", context)
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog import selectors as catalog_selectors
+from provisioner import selectors
 from provisioner.api.serializers.base import (
     ParametersField,
     StrictSerializer,
@@ -16,6 +17,7 @@ from provisioner.api.serializers.base import (
 )
 from provisioner.api.serializers.catalog import ChangeSerializer
 from provisioner.api.serializers.requests import WORD_MAX_LENGTH, EvaluationSerializer
+from provisioner.api.serializers.states import StateLockSerializer
 from provisioner.models import Workspace
 from provisioner.services.ask import JUSTIFICATION_MAX
 
@@ -96,6 +98,9 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
     tags = serializers.DictField(child=serializers.CharField(), read_only=True)
     outputs = serializers.SerializerMethodField()
     resources = ResourceSerializer(many=True, read_only=True)
+    state_lock = serializers.SerializerMethodField(
+        help_text="Who holds the lock on the Terraform state; null when nobody does."
+    )
 
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, workspace: Workspace) -> Any:
@@ -107,6 +112,11 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
             }
             for name, output in sorted(workspace.outputs.items())
         ]
+
+    @extend_schema_field(StateLockSerializer(allow_null=True))
+    def get_state_lock(self, workspace: Workspace) -> Any:
+        held = selectors.state_lock_of(workspace)
+        return None if held is None else StateLockSerializer(held).data
 
 
 class NewRunSerializer(StrictSerializer):
@@ -185,14 +195,3 @@ class UpgradeEvaluationSerializer(EvaluationSerializer):
     delta_usd_month = UsdField(help_text="Against the workspace's present estimate.")
     changelog = ChangeSerializer(many=True, read_only=True, help_text="After from_version, newest first.")
     differences = ParameterDifferenceSerializer(many=True, read_only=True)
-
-
-class StateVersionSerializer(serializers.Serializer[Any]):
-    """One version of the workspace's Terraform state, without its content."""
-
-    serial = serializers.IntegerField(read_only=True)
-    lineage = serializers.CharField(read_only=True)
-    sha256 = serializers.CharField(read_only=True)
-    size_bytes = serializers.IntegerField(read_only=True)
-    run_id = serializers.UUIDField(read_only=True, allow_null=True)
-    created_at = serializers.DateTimeField(read_only=True)
