@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from provisioner import crypto, selectors
 from provisioner.domain.errors import Refusal
@@ -33,8 +33,9 @@ from provisioner.services.runspec import is_state_password
 
 log = structlog.get_logger(__name__)
 
-_READS = frozenset({RunStatus.PLANNING.value, RunStatus.APPLYING.value})
-_WRITES = frozenset({RunStatus.APPLYING.value})
+# An interrupted apply may still save its state, until recovery takes the run.
+_READS = frozenset({RunStatus.PLANNING.value, RunStatus.APPLYING.value, RunStatus.INTERRUPTED.value})
+_WRITES = frozenset({RunStatus.APPLYING.value, RunStatus.INTERRUPTED.value})
 # What Terraform's LockInfo holds, in Terraform's order (internal/states/statemgr/locker.go).
 _LOCK_INFO = ("ID", "Operation", "Info", "Who", "Version", "Created", "Path")
 _SERIAL_MAX = 2**63 - 1  # of the database's column; Terraform counts from 0 or 1
@@ -130,7 +131,8 @@ def lock(workspace_id: uuid.UUID, holder: Holder, body: bytes, *, now: datetime)
     info = _lock_info(body)
     run, token = holder.run, holder.run.fencing_token
     with transaction.atomic():
-        _keep(run.pk, token, _READS)
+        if _hold(run.pk, token, _READS).status == RunStatus.INTERRUPTED.value:
+            raise StateWriteRefused("The run was interrupted: nothing is begun for it any more.")
         held = StateLock.objects.select_for_update().filter(workspace_id=workspace_id).first()
         if held is not None and held.run_id == run.pk and held.fencing_token < token:
             log.warning("state.lock_taken_over", run_id=str(run.pk), lock_id=held.lock_id)
@@ -159,7 +161,7 @@ def unlock(workspace_id: uuid.UUID, holder: Holder, body: bytes) -> None:
     lock_id = _lock_info(body)["ID"] if body.strip() else None
     run, token = holder.run, holder.run.fencing_token
     with transaction.atomic():
-        _keep(run.pk, token, _READS)
+        _hold(run.pk, token, _READS)
         held = StateLock.objects.select_for_update().filter(workspace_id=workspace_id).first()
         if held is None:
             return
@@ -174,11 +176,11 @@ def unlock(workspace_id: uuid.UUID, holder: Holder, body: bytes) -> None:
 
 def write(workspace_id: uuid.UUID, holder: Holder, body: bytes, *, lock_id: str, now: datetime) -> None:
     """Store a new version. Raises BadCredential, StateWriteRefused, Locked, BadState and StateConflict."""
-    if holder.run.status != RunStatus.APPLYING.value:
+    if holder.run.status not in _WRITES:
         raise StateWriteRefused("A plan never writes state; only the run that applies does.")
     sealed = _seal(workspace_id, body)
     with transaction.atomic():
-        _keep(holder.run.pk, holder.run.fencing_token, _WRITES)
+        _hold(holder.run.pk, holder.run.fencing_token, _WRITES)
         held = StateLock.objects.filter(workspace_id=workspace_id).first()
         if held is None or held.lock_id != lock_id:
             raise Locked("The state may only be written under the lock that is held; this one is not.", held)
@@ -190,11 +192,22 @@ def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime
     if errored_state is None or claim.lost:
         return False
     try:
-        sealed = _seal(run.workspace_id, errored_state)
         with transaction.atomic():
-            _keep(run.pk, claim.fencing_token, _WRITES)
-            _store(run.workspace_id, run.pk, sealed, now=now)
-    except (BadCredential, BadState, StateConflict) as refusal:
+            _hold(run.pk, claim.fencing_token, _WRITES)
+            return keep(run, errored_state, now=now)
+    except BadCredential as refusal:
+        log.error("state.rescue_refused", run_id=str(run.pk), reason=refusal.detail)
+        return False
+
+
+def keep(run: Run, errored_state: bytes, *, now: datetime) -> bool:
+    """Store a state that was left on a worker's disk; False, with the reason logged, when it does not follow.
+
+    The caller holds the run's row.
+    """
+    try:
+        _store(run.workspace_id, run.pk, _seal(run.workspace_id, errored_state), now=now)
+    except (BadState, StateTooLarge, StateConflict) as refusal:
         log.error("state.rescue_refused", run_id=str(run.pk), reason=refusal.detail)
         return False
     log.warning("state.rescued", run_id=str(run.pk), size_bytes=len(errored_state))
@@ -214,11 +227,12 @@ def keep_restored(
     )
 
 
-def _keep(run_id: uuid.UUID, fencing_token: int, statuses: frozenset[str]) -> None:
+def _hold(run_id: uuid.UUID, fencing_token: int, statuses: frozenset[str]) -> Run:
     """Lock the run's row until the transaction ends. Raises BadCredential when the token is no longer the run's."""
     run = Run.objects.select_for_update(no_key=True).only("fencing_token", "status").get(pk=run_id)
     if run.fencing_token != fencing_token or run.status not in statuses:
         raise BadCredential(_DEAD)
+    return run
 
 
 @dataclass(frozen=True)
@@ -267,18 +281,22 @@ def _store(
             raise StateConflict(
                 f"The state's serial is {sealed.serial}; the newest version has {newest.serial}."
             )
-    return StateVersion.objects.create(
-        workspace_id=workspace_id,
-        run_id=run_id,
-        serial=sealed.serial,
-        lineage=sealed.lineage,
-        terraform_version=sealed.terraform_version,
-        sha256=sealed.sha256,
-        size_bytes=sealed.size_bytes,
-        content=sealed.content,
-        created_at=now,
-        **restored,
-    )
+    try:
+        with transaction.atomic():
+            return StateVersion.objects.create(
+                workspace_id=workspace_id,
+                run_id=run_id,
+                serial=sealed.serial,
+                lineage=sealed.lineage,
+                terraform_version=sealed.terraform_version,
+                sha256=sealed.sha256,
+                size_bytes=sealed.size_bytes,
+                content=sealed.content,
+                created_at=now,
+                **restored,
+            )
+    except IntegrityError as error:
+        raise StateConflict(f"Another state with serial {sealed.serial} was stored a moment ago.") from error
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from provisioner import crypto, selectors
 from provisioner.domain.errors import FieldError, Refusal
-from provisioner.domain.run import LEASED
+from provisioner.domain.run import LEASED, RunStatus
 from provisioner.domain.state import StateDifference, StateFormatError, compare, with_serial
 from provisioner.models import Run, StateLock, StateVersion, Workspace
 from provisioner.services import audit, lease, record, state_backend
@@ -152,7 +152,7 @@ def restore(
             content = with_serial(_content(old), newest.serial + 1)
             version = state_backend.keep_restored(old, content, reason=said, actor=actor, now=now)
             record.inventory(locked.pk)
-        except (StateFormatError, state_backend.BadState, state_backend.StateConflict) as error:
+        except (StateFormatError, Refusal) as error:
             raise Unreadable(f"Serial {serial} cannot be restored: {error}") from error
         audit.record(
             "state.restore",
@@ -186,6 +186,11 @@ def force_unlock(workspace_id: uuid.UUID | str, *, reason: str, actor: User, now
         if held is None or run is None:
             raise NotLocked(
                 f"Nobody holds the lock on the state of {workspace.name}; there is nothing to open."
+            )
+        if held.fencing_token == run.fencing_token and run.status == RunStatus.INTERRUPTED.value:
+            raise LockInUse(
+                f"Run {run.pk} was interrupted, and its Terraform may still be saving what it made. Recovery opens the "
+                "lock as soon as it has taken the run; see that the control worker runs."
             )
         if is_living(held, run):
             raise LockInUse(

@@ -17,12 +17,13 @@ from provisioner import crypto
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import RunStatus
 from provisioner.models import Run, StateLock, StateVersion
-from provisioner.services import lease, state_backend, submit, sweep
+from provisioner.services import apply, lease, state_backend, states, submit
 from provisioner.services.lease import Claim
 from provisioner.services.state_backend import Holder
 from tests.conftest import Organisation
+from tests.fakes import FakeEngine
 from tests.races.test_races import at_once
-from tests.services.conftest import ask, now
+from tests.services.conftest import ask, now, planned
 from tests.state.backend import lock_info, state
 from tests.waiting import until
 
@@ -97,11 +98,17 @@ def waiting() -> int:
 
 
 @contextmanager
-def about_to_be_fenced(run: Run) -> Iterator[None]:
-    """Hold a transaction that has fenced the run and not yet committed."""
+def fencing(run: Run) -> Iterator[None]:
+    """Fence the run as the sweep and recovery do; what is done inside happens before that is committed."""
     with transaction.atomic():
         assert Run.objects.filter(pk=run.pk).update(fencing_token=F("fencing_token") + 1) == 1
+        StateLock.objects.filter(run=run).delete()
         yield
+
+
+def fence(run: Run) -> None:
+    with fencing(run):
+        pass
 
 
 class TestAFencingThatCommitsFirst:
@@ -121,17 +128,18 @@ class TestAFencingThatCommitsFirst:
     def test_refuses_what_waited_for_it(self, run: Run, act: Callable[[Run], None]) -> None:
         lock(run)
         write(run, state(1))
-        before = (StateLock.objects.values().get(), StateVersion.objects.values().get())
-        with about_to_be_fenced(run):
+        before = StateVersion.objects.values().get()
+        with fencing(run):
             late = Meanwhile(lambda: act(run))
             until(lambda: waiting() == 1, deadline_s=30)
         assert late.ended() == "state_credential"
-        assert (StateLock.objects.values().get(), StateVersion.objects.values().get()) == before
+        assert StateVersion.objects.values().get() == before
+        assert not StateLock.objects.exists()
         assert Run.objects.get().lock_released_token is None
 
 
 class TestAWriteThatCommitsFirst:
-    def test_holds_the_fencing_back_and_is_known_to_the_sweep(self, run: Run) -> None:
+    def test_holds_the_fencing_back_and_is_there_afterwards(self, run: Run) -> None:
         lock(run)
         body = state(1, resources=[])
         with transaction.atomic():
@@ -147,12 +155,12 @@ class TestAWriteThatCommitsFirst:
             )
             early = Meanwhile(lambda: write(run, body))
             until(lambda: waiting() == 1, deadline_s=30)
-            late = Meanwhile(lambda: sweep.sweep(now=now()))
+            late = Meanwhile(lambda: fence(run))
             until(lambda: waiting() == 2, deadline_s=30)
             transaction.set_rollback(True)
         assert (early.ended(), late.ended()) == ("ok", "ok")
         assert StateVersion.objects.get().sha256 != "0" * 64
-        assert Run.objects.get().fencing_token > 1
+        assert Run.objects.get().fencing_token == 2
         assert not StateLock.objects.exists()
         with pytest.raises(state_backend.BadCredential):
             write(run, state(2))
@@ -193,14 +201,12 @@ class TestAtOnce:
         assert StateLock.objects.count() == outcomes["ok"] - 1
 
     @pytest.mark.parametrize("attempt", range(5))
-    def test_writes_and_the_sweep_that_fences_end_with_what_was_accepted(
-        self, run: Run, attempt: int
-    ) -> None:
+    def test_writes_and_a_fencing_end_with_what_was_accepted(self, run: Run, attempt: int) -> None:
         lock(run)
 
         def act(index: int) -> Any:
             if index == 3:
-                sweep.sweep(now=now())
+                fence(run)
             else:
                 write(run, state(index + 1))
             return True
@@ -208,5 +214,32 @@ class TestAtOnce:
         outcomes = at_once(8, act)
         assert set(outcomes) <= {"ok", "state_credential", "state_conflict", "state_locked"}, outcomes
         assert StateVersion.objects.count() == outcomes["ok"] - 1
-        assert Run.objects.get().status != RunStatus.APPLYING
         assert not StateLock.objects.exists()
+
+
+class TestARestorationAndANewRun:
+    @pytest.mark.parametrize("attempt", range(5))
+    def test_at_once_end_with_a_run_that_knows_what_was_restored(
+        self, org: Organisation, postgres: CatalogItemVersion, attempt: int
+    ) -> None:
+        engine = FakeEngine()
+        first = planned(submit.submit(ask(), requester=org.developer, now=now()), engine)
+        apply.apply(first.pk, engine=engine, worker="w", clock=now)
+        newest = first.workspace.states.get()
+        newest.pk, newest.serial = None, 2
+        newest.save()  # what of it opens does not matter: the first is restored
+
+        def act(index: int) -> Any:
+            if index:
+                return states.restore(first.workspace_id, 1, reason="drill", actor=org.developer, now=now())
+            return submit_destroy(first, org)
+
+        outcomes = at_once(2, act)
+        assert outcomes in ({"ok": 2}, {"ok": 1, "workspace_busy": 1}), outcomes
+        assert first.workspace.states.count() == 1 + outcomes["ok"]
+        run = planned(Run.objects.get(status="plan_queued"), engine)
+        assert run.plan.state_serial == 1 + outcomes["ok"]
+
+
+def submit_destroy(run: Run, org: Organisation) -> Run:
+    return submit.submit_destroy(run.workspace_id, justification="", requester=org.developer, now=now())

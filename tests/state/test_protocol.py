@@ -170,6 +170,17 @@ class TestPost:
         assert backend.post(state(1)).status_code == 403
 
 
+class TestAnInterruptedRun:
+    def test_saves_its_state_and_releases_its_lock_and_begins_nothing(self, backend: Backend) -> None:
+        backend.lock()
+        Run.objects.update(status=RunStatus.INTERRUPTED.value)
+        assert backend.get().status_code == 404
+        assert backend.lock().status_code == 403
+        assert backend.post(state(1)).status_code == 200
+        assert backend.unlock().status_code == 200
+        assert Run.objects.get().lock_released_token == 1
+
+
 class TestLock:
     def test_is_taken_and_released(self, backend: Backend) -> None:
         assert backend.lock().status_code == 200

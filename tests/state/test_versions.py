@@ -219,6 +219,11 @@ class TestALockThatWasLeft:
         assert refused(lambda: self.open(workspace, org)) == "state_lock_in_use"
         assert StateLock.objects.exists()
 
+    def test_by_an_interrupted_run_is_left_to_recovery(self, workspace: Workspace, org: Organisation) -> None:
+        leave_lock(workspace)
+        Run.objects.filter(workspace=workspace).update(status=RunStatus.INTERRUPTED.value)
+        assert refused(lambda: self.open(workspace, org)) == "state_lock_in_use"
+
     def test_by_a_run_whose_lease_expired_is_opened(self, workspace: Workspace, org: Organisation) -> None:
         leave_lock(workspace)
         self.let_run(workspace, -1)

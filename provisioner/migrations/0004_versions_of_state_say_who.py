@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioner', '0002_recovery_holds_drift_and_log_chunks'),
+        ('provisioner', '0003_plan_that_was_being_applied'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
