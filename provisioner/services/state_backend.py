@@ -193,7 +193,7 @@ def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime
         return False
     try:
         with transaction.atomic():
-            _hold(run.pk, claim.fencing_token, _WRITES)
+            _hold(run.pk, claim.fencing_token, _READS)
             return keep(run, errored_state, now=now)
     except BadCredential as refusal:
         log.error("state.rescue_refused", run_id=str(run.pk), reason=refusal.detail)
