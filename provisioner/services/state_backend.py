@@ -182,7 +182,8 @@ def write(workspace_id: uuid.UUID, holder: Holder, body: bytes, *, lock_id: str,
     with transaction.atomic():
         _hold(holder.run.pk, holder.run.fencing_token, _WRITES)
         held = StateLock.objects.filter(workspace_id=workspace_id).first()
-        if held is None or held.lock_id != lock_id:
+        own = (lock_id, holder.run.pk, holder.run.fencing_token)
+        if held is None or (held.lock_id, held.run_id, held.fencing_token) != own:
             raise Locked("The state may only be written under the lock that is held; this one is not.", held)
         _store(workspace_id, holder.run.pk, sealed, now=now)
 

@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.domain.run import RunStatus
 from provisioner.models import Run
+from tests.api.conftest import published  # noqa: F401  (fixture)
 from tests.services.conftest import Order, fake, order  # noqa: F401  (fixtures)
 from tests.state.backend import Backend
 
