@@ -57,8 +57,8 @@ def _sealed() -> Iterator[Trouble]:
         yield Trouble(
             "sealed values that do not open",
             f"The {name} does not open: {reason}.",
-            "Add the missing key to DRAWBRIDGE_ENCRYPTION_KEYS, or take the row from a backup. A state can be rolled "
-            "back to an earlier version on the workspace's page of states; a run without its plan is planned anew.",
+            "Add the missing key to DRAWBRIDGE_ENCRYPTION_KEYS, or take the row from a backup. An earlier state can be "
+            "restored on the workspace's page of states; a run without its plan is planned anew.",
         )
 
 

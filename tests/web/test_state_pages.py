@@ -41,7 +41,7 @@ class TestTheList:
         text = sign_in("finops").get(address(workspace, "workspace-states")).content.decode()
         assert "Provision by developer" in text
         assert "Update by teammate" in text
-        assert workspace.states.get(serial=1).sha256[:12] in text
+        assert workspace.states.get(serial=1).sha256[:8] in text
         assert "1.11.4" in text
         assert "Download" not in text, "owners alone"
 
