@@ -70,6 +70,11 @@ def first_key_id() -> str:
     return next(iter(_keys()))
 
 
+def key_ids() -> frozenset[str]:
+    """Return the ids of the keys that open."""
+    return frozenset(_keys())
+
+
 def rewrap(sealed: bytes | memoryview, *, identity: str) -> bytes:
     """Return the same sealed value with its data key wrapped by the first key. Raises CannotOpen.
 

@@ -4,7 +4,17 @@ from typing import Any
 
 from django.urls import path
 
-from provisioner.api import approvals, catalog, evaluations, organisation, requests, runs, states, workspaces
+from provisioner.api import (
+    approvals,
+    catalog,
+    drift,
+    evaluations,
+    organisation,
+    requests,
+    runs,
+    states,
+    workspaces,
+)
 from provisioner.api.state import StateView
 
 urlpatterns: list[Any] = [
@@ -14,6 +24,7 @@ urlpatterns: list[Any] = [
     *runs.urlpatterns,
     *approvals.urlpatterns,
     *workspaces.urlpatterns,
+    *drift.urlpatterns,
     *states.urlpatterns,
     *organisation.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),

@@ -1,7 +1,8 @@
-"""Every sealed value of the database: which key wraps it, does it open, and wrap it by the newest key."""
+"""Every sealed value, in the database and in the archive: which key wraps it, does it open, wrap it by the newest."""
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,9 +11,11 @@ from typing import Any
 from django.db.models import BinaryField, F, Func, Model, Value
 
 from provisioner import crypto, selectors
-from provisioner.models import RunPlan, StateVersion
+from provisioner.logs import archive
+from provisioner.models import Run, RunPlan, StateVersion
 
 BATCH = 200
+ARCHIVE = "archived log"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def usage() -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for place in PLACES:
         counts[place.label] = Counter(key_id for _, key_id in _keys_in(place))
+    counts[ARCHIVE] = Counter(key_id for _, _, key_id, _ in _archived())
     return counts
 
 
@@ -71,11 +75,19 @@ def rotate() -> Rotation:
         for pk, key_id in _keys_in(place):
             if key_id != done.key_id:
                 _rotate_one(place, pk, done)
+    for run_id, name, key_id, reason in _archived():
+        if reason:
+            done.failed.append(f"{ARCHIVE} {name}: {reason}")
+        elif key_id != done.key_id:
+            _rotate_archived(run_id, name, done)
     return done
 
 
 def broken() -> Iterator[tuple[str, str]]:
-    """Open every sealed value; yield each that does not open, with the reason."""
+    """Open every sealed value; yield each that does not open, with the reason.
+
+    Of the archive, which may be large and far away, it is only seen that each file is there and its key is known.
+    """
     for place in PLACES:
         for pk, _ in _keys_in(place):
             row = (
@@ -87,6 +99,42 @@ def broken() -> Iterator[tuple[str, str]]:
                 crypto.open_sealed(row[0], identity=place.identity(*row[1:]))
             except crypto.CannotOpen as error:
                 yield place.of(pk), str(error)
+    known = crypto.key_ids()
+    for _, name, key_id, reason in _archived():
+        if reason:
+            yield f"{ARCHIVE} {name}", reason
+        elif key_id not in known:
+            yield (
+                f"{ARCHIVE} {name}",
+                f"sealed with key {key_id!r}, which DRAWBRIDGE_ENCRYPTION_KEYS does not hold",
+            )
+
+
+def _rotate_archived(run_id: uuid.UUID, name: str, done: Rotation) -> None:
+    try:
+        fresh = archive.rewrap(run_id, name)
+    except Exception as error:  # a storage raises what its service does
+        done.failed.append(f"{ARCHIVE} {name}: {error}")
+        return
+    if Run.objects.filter(pk=run_id, log_archive=name).update(log_archive=fresh):
+        archive.remove(name)
+        done.rewrapped[ARCHIVE] += 1
+    else:
+        archive.remove(fresh)
+        done.written_meanwhile[ARCHIVE] += 1
+
+
+def _archived() -> Iterator[tuple[uuid.UUID, str, str, str]]:
+    """Yield run, file name, key id and why the key cannot be told, of each archived log."""
+    runs = Run.objects.exclude(log_archive="").order_by("pk").values_list("pk", "log_archive")
+    last = uuid.UUID(int=0)
+    while batch := list(runs.filter(pk__gt=last)[:BATCH]):
+        for run_id, name in batch:
+            try:
+                yield run_id, name, archive.key_id_of(name), ""
+            except Exception as error:  # a storage raises what its service does
+                yield run_id, name, "", str(error) or type(error).__name__
+        last = batch[-1][0]
 
 
 def _rotate_one(place: Place, pk: int, done: Rotation) -> None:

@@ -11,8 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db.models import BinaryField
 
 from provisioner import crypto, selectors
+from provisioner.domain.log import LogEntry
+from provisioner.logs import archive
 from provisioner.models import Run, RunPlan, StateVersion
 from provisioner.services import seals
+from tests.conftest import NOW
 from tests.fakes import FakeEngine
 from tests.services.conftest import Order, applied, fake, order, planned  # noqa: F401  (fixtures)
 
@@ -97,6 +100,27 @@ class TestARotation:
         monkeypatch.undo()
         told()
         assert keys() == {"new"}
+
+    def test_rotates_archived_logs_too(self, run: Run, settings: Any) -> None:
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [OLD]
+        line = LogEntry(sequence=1, at=NOW, phase="apply", level="info", address="", text="made")
+        old = archive.write(run.pk, [line], finished_at=NOW)
+        Run.objects.update(log_archive=old)
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [NEW, OLD]
+        assert "1  archived log: wrapped by new" in told()
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [NEW]
+        name = Run.objects.get().log_archive
+        assert name != old
+        assert list(archive.read(run.pk, name)) == [line]
+        assert not archive.is_readable(run.pk, old), "the old file is gone"
+        assert keys() == {"new"}
+        assert list(seals.broken()) == []
+
+    def test_says_which_archived_log_is_missing(self, run: Run) -> None:
+        Run.objects.update(log_archive="logs/2026/01/gone")
+        with pytest.raises(CommandError, match="1 values stay as they are"):
+            told()
+        assert [name for name, _ in seals.broken()] == ["archived log logs/2026/01/gone"]
 
     def test_goes_through_more_than_a_batch(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(seals, "BATCH", 2)

@@ -29,7 +29,9 @@ class StateVersionSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(read_only=True)
     size_bytes = serializers.IntegerField(read_only=True)
     run_id = serializers.UUIDField(
-        read_only=True, allow_null=True, help_text="The run that wrote it; null when somebody restored it."
+        read_only=True,
+        allow_null=True,
+        help_text="The run that wrote it; null when somebody restored or imported it.",
     )
     created_at = serializers.DateTimeField(read_only=True)
     restored_from = serializers.IntegerField(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioner', '0003_plan_that_was_being_applied'),
+        ('provisioner', '0005_queue_turns_and_workers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
