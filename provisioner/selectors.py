@@ -26,6 +26,7 @@ from provisioner.models import (
     Request,
     Run,
     RunPlan,
+    StateLock,
     StateVersion,
     Workspace,
     WorkspaceTransfer,
@@ -362,6 +363,33 @@ def log_end(run_id: uuid.UUID) -> tuple[int, bool]:
 def newest_state(workspace_id: uuid.UUID) -> StateVersion | None:
     """Return the newest state version of a workspace, or None."""
     return StateVersion.objects.filter(workspace_id=workspace_id).order_by("-serial").first()
+
+
+def states_of(workspace: Workspace) -> QuerySet[StateVersion]:
+    """Return the workspace's state versions without their content, newest first, with who wrote them."""
+    return (
+        StateVersion.objects.filter(workspace=workspace)
+        .defer("content")
+        .select_related("run__requester", "restored_by")
+        .order_by("-serial")
+    )
+
+
+def state_version(workspace: Workspace, serial: int) -> StateVersion:
+    """Return one version with its content. Raises NotVisible."""
+    version = None
+    if serial < 2**63:  # what the column holds
+        version = StateVersion.objects.filter(workspace=workspace, serial=serial).first()
+    if version is None:
+        raise NotVisible(
+            f"{workspace.name} has no state version with serial {serial}. Take one from the list of its states."
+        )
+    return version
+
+
+def state_lock_of(workspace: Workspace) -> StateLock | None:
+    """Return the lock on the workspace's state with the run that holds it, or None."""
+    return StateLock.objects.filter(workspace=workspace).select_related("run__requester").first()
 
 
 def state_content(version: StateVersion) -> bytes:

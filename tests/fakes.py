@@ -163,10 +163,8 @@ def store_state(spec: RunSpec) -> None:
     holder = state_backend.authenticate(run.workspace_id, spec.state_username, spec.state_password)
     info = json.dumps({"ID": f"lock-{spec.run_id}"}).encode()
     state_backend.lock(run.workspace_id, holder, info, now=now)
-    state_backend.write(
-        run.workspace_id, holder, body, lock_id=f"lock-{spec.run_id}", content_md5="", now=now
-    )
-    state_backend.unlock(run.workspace_id, info)
+    state_backend.write(run.workspace_id, holder, body, lock_id=f"lock-{spec.run_id}", now=now)
+    state_backend.unlock(run.workspace_id, holder, info)
 
 
 def _one_database(spec: RunSpec) -> dict[str, Any]:

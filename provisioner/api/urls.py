@@ -12,6 +12,7 @@ from provisioner.api import (
     organisation,
     requests,
     runs,
+    states,
     transfers,
     workspaces,
 )
@@ -26,6 +27,7 @@ urlpatterns: list[Any] = [
     *workspaces.urlpatterns,
     *drift.urlpatterns,
     *transfers.urlpatterns,
+    *states.urlpatterns,
     *organisation.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

@@ -19,7 +19,7 @@ from provisioner.api.serializers import workspaces as documents
 from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.run import ACTIVE
-from provisioner.models import Run, StateVersion, Workspace
+from provisioner.models import Run, Workspace
 from provisioner.services import drift, hold, renew, submit, upgrade
 
 READ: dict[str, str] = {"GET": "workspaces:read"}
@@ -208,19 +208,6 @@ def difference_document(found: ParameterDifference) -> dict[str, Any]:
     }
 
 
-class StateVersions(ListView):
-    """Versions of the workspace's Terraform state, newest first, without their content."""
-
-    required_scopes: ClassVar[dict[str, str]] = {"GET": "state:read"}
-    serializer_class = documents.StateVersionSerializer
-    queryset = StateVersion.objects.none()
-    ordering = ("-serial",)
-
-    def get_queryset(self) -> QuerySet[StateVersion]:
-        workspace = selectors.workspace_visible(self.request.user, self.kwargs["workspace_id"])
-        return StateVersion.objects.filter(workspace=workspace).defer("content").order_by("-serial")
-
-
 def workspace_answer(request: Request, workspace_id: uuid.UUID) -> Response:
     """Answer with the workspace as it is now."""
     visible = selectors.workspace_visible(request.user, workspace_id)
@@ -244,5 +231,4 @@ urlpatterns: list[Any] = [
         UpgradeEvaluations.as_view(),
         name="workspace-upgrade-evaluations",
     ),
-    path("workspaces/<uuid:workspace_id>/states/", StateVersions.as_view(), name="workspace-states"),
 ]

@@ -94,6 +94,31 @@ def is_readable(run_id: uuid.UUID, name: str) -> bool:
         return False
 
 
+def key_id_of(name: str) -> str:
+    """Return the id of the key that wraps a file. Raises CannotOpen and what the storage raises."""
+    with storages[ALIAS].open(name) as file:
+        return crypto.key_id_of(file.read(crypto.HEAD_BYTES))
+
+
+def rewrap(run_id: uuid.UUID, name: str) -> str:
+    """Store a file anew with its data key wrapped by the first key; return the new name. The old file stays.
+
+    Raises CannotOpen, ArchiveFailed and what the storage raises.
+    """
+    with storages[ALIAS].open(name) as file:
+        sealed = file.read()
+    fresh = crypto.rewrap(sealed, identity=_identity(run_id))
+    folder, _, _ = name.rpartition("/")
+    stored = storages[ALIAS].save(
+        f"{folder}/{run_id}-{uuid.uuid4().hex[:12]}.jsonl.gz.sealed", ContentFile(fresh)
+    )
+    _settle(storages[ALIAS], stored)
+    if not is_readable(run_id, stored):
+        remove(stored)
+        raise ArchiveFailed(f"{name} was stored anew and does not open")
+    return stored
+
+
 def remove(name: str) -> None:
     """Remove a file that nothing refers to; one that cannot be removed does no harm."""
     try:

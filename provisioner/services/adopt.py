@@ -153,6 +153,7 @@ def _store(workspace: Workspace, adopted: Adopted, now: datetime) -> None:
         workspace=workspace,
         serial=serial,
         lineage=str(adopted.document["lineage"]),
+        terraform_version=str(adopted.document.get("terraform_version", ""))[:32],
         sha256=hashlib.sha256(body).hexdigest(),
         size_bytes=len(body),
         content=crypto.seal(body, identity=selectors.state_identity(workspace.pk, serial)),

@@ -15,6 +15,7 @@ from provisioner.web import (
     run_log,
     runs,
     session,
+    states,
     transfers,
     upgrades,
     workspaces,
@@ -56,4 +57,21 @@ urlpatterns = [
     path("workspaces/<uuid:workspace_id>/transfer/", transfers.offer, name="workspace-transfer"),
     path("transfers/<int:transfer_id>/", transfers.transfer, name="transfer"),
     path("transfers/<int:transfer_id>/<slug:act>/", transfers.answer, name="transfer-answer"),
+    path("workspaces/<uuid:workspace_id>/states/", states.states, name="workspace-states"),
+    path("workspaces/<uuid:workspace_id>/states/compare/", states.compare, name="workspace-states-compare"),
+    path(
+        "workspaces/<uuid:workspace_id>/states/<int:serial>/download/",
+        states.download,
+        name="workspace-state-download",
+    ),
+    path(
+        "workspaces/<uuid:workspace_id>/states/<int:serial>/restore/",
+        states.restore,
+        name="workspace-state-restore",
+    ),
+    path(
+        "workspaces/<uuid:workspace_id>/state-lock/force-unlock/",
+        states.force_unlock,
+        name="workspace-state-force-unlock",
+    ),
 ]

@@ -25,6 +25,7 @@ from provisioner.services import evaluate as evaluation
 from provisioner.services import settle, submit
 from provisioner.services import upgrade as upgrade_service
 from provisioner.services.ask import Ask
+from provisioner.web import states
 from provisioner.web.connect import connect_text, output_rows
 from provisioner.web.drift import drift_context
 from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
@@ -124,6 +125,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
         **drift_context(found, signed_in(request), active, owner=owner),
         **ownership_context(found, signed_in(request), active, owner=owner),
+        **states.panel(request, found),
     }
     return render(request, "workspaces/workspace.html", context)
 

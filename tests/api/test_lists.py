@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service, TargetAccount, Team
 from provisioner.domain.run import RunStatus
-from provisioner.models import Run, StateVersion, Workspace
+from provisioner.models import Run, Workspace
 from tests.api.rows import make_run, make_transfer
 from tests.conftest import NOW, Organisation
 
@@ -215,21 +215,6 @@ class TestAWorkspace:
         ]
         assert document["active_run"] == {"id": str(run.pk), "kind": "provision", "status": "needs_approval"}
         assert document["estimate_usd_month"] == "12.30"
-
-    def test_lists_its_states_without_content(
-        self, org: Organisation, published: Any, with_token: Any
-    ) -> None:
-        run = make_run(org, published)
-        for serial in (1, 2):
-            StateVersion.objects.create(
-                workspace=run.workspace, run=run, serial=serial, lineage="l", sha256="s" * 64, size_bytes=9,
-                content=b"sealed", created_at=NOW,
-            )  # fmt: skip
-        states = (
-            with_token(org.developer).get(f"/api/v1/workspaces/{run.workspace_id}/states/").json()["results"]
-        )
-        assert [state["serial"] for state in states] == [2, 1]
-        assert "content" not in states[0]
 
     @pytest.mark.parametrize(
         ("body", "field"),

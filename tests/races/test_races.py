@@ -187,7 +187,7 @@ class TestAtOnce:
 
         def store(index: int) -> bool:
             body = b'{"version": 4, "serial": 1, "lineage": "x", "resources": [], "n": %d}' % index
-            write(run.workspace_id, holder, body, lock_id=lock_id, content_md5="", now=datetime.now(UTC))
+            write(run.workspace_id, holder, body, lock_id=lock_id, now=datetime.now(UTC))
             return True
 
         assert at_once(20, store) == {"ok": 1, "state_conflict": 19}

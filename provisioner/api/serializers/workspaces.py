@@ -18,6 +18,7 @@ from provisioner.api.serializers.base import (
 )
 from provisioner.api.serializers.catalog import ChangeSerializer
 from provisioner.api.serializers.requests import WORD_MAX_LENGTH, EvaluationSerializer
+from provisioner.api.serializers.states import StateLockSerializer
 from provisioner.api.serializers.transfers import TransferSerializer
 from provisioner.models import Workspace
 from provisioner.services.ask import JUSTIFICATION_MAX, TTL_DAYS_MAX
@@ -142,6 +143,10 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
         waiting = selectors.open_transfer_of(workspace)
         return None if waiting is None else TransferSerializer(waiting).data
 
+    state_lock = serializers.SerializerMethodField(
+        help_text="Who holds the lock on the Terraform state; null when nobody does."
+    )
+
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, workspace: Workspace) -> Any:
         return [
@@ -152,6 +157,11 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
             }
             for name, output in sorted(workspace.outputs.items())
         ]
+
+    @extend_schema_field(StateLockSerializer(allow_null=True))
+    def get_state_lock(self, workspace: Workspace) -> Any:
+        held = selectors.state_lock_of(workspace)
+        return None if held is None else StateLockSerializer(held).data
 
 
 class NewRunSerializer(StrictSerializer):
@@ -238,14 +248,3 @@ class UpgradeEvaluationSerializer(EvaluationSerializer):
     delta_usd_month = UsdField(help_text="Against the workspace's present estimate.")
     changelog = ChangeSerializer(many=True, read_only=True, help_text="After from_version, newest first.")
     differences = ParameterDifferenceSerializer(many=True, read_only=True)
-
-
-class StateVersionSerializer(serializers.Serializer[Any]):
-    """One version of the workspace's Terraform state, without its content."""
-
-    serial = serializers.IntegerField(read_only=True)
-    lineage = serializers.CharField(read_only=True)
-    sha256 = serializers.CharField(read_only=True)
-    size_bytes = serializers.IntegerField(read_only=True)
-    run_id = serializers.UUIDField(read_only=True, allow_null=True)
-    created_at = serializers.DateTimeField(read_only=True)
