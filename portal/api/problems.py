@@ -190,3 +190,8 @@ def not_found(request: HttpRequest) -> JsonResponse:
 def server_error(request: HttpRequest) -> JsonResponse:
     """Answer after an unexpected exception, which Django has logged with its traceback."""
     return respond(request, 500, "internal_error", _INTERNAL)
+
+
+def unavailable(request: HttpRequest) -> JsonResponse:
+    """Answer when the database is away outside a DRF view: in a middleware, or at Terraform's door."""
+    return respond(request, 503, "database_unavailable", _DATABASE)

@@ -1,8 +1,12 @@
-"""What answers under /api/ when nothing else does: problems, never pages."""
+"""What answers when nothing else does: problems under /api/, pages elsewhere."""
+
+import sys
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
@@ -46,7 +50,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500."""
-    if not request.path.startswith(PREFIX):
+    """handler500, which Django calls while it handles the exception; a database that does not answer is a 503."""
+    unavailable = isinstance(sys.exception(), OperationalError | InterfaceError)
+    if request.path.startswith(PREFIX):
+        return problems.unavailable(request) if unavailable else problems.server_error(request)
+    if not unavailable:
         return defaults.server_error(request)
-    return problems.server_error(request)
+    page = HttpResponse(loader.render_to_string("503.html"), status=503)
+    page["Retry-After"] = str(problems.RETRY_AFTER_S)
+    return page
