@@ -59,6 +59,8 @@ DRAWBRIDGE_PROVIDER_MIRROR = env.str("DRAWBRIDGE_PROVIDER_MIRROR", default="")
 DRAWBRIDGE_PLAN_TIMEOUT_S = env.int("DRAWBRIDGE_PLAN_TIMEOUT_S", default=900)
 DRAWBRIDGE_APPLY_TIMEOUT_S = env.int("DRAWBRIDGE_APPLY_TIMEOUT_S", default=7200)
 DRAWBRIDGE_STOP_GRACE_S = env.int("DRAWBRIDGE_STOP_GRACE_S", default=60)
+# A worker that is asked to end lets its applies finish for so long, then stops their Terraform gracefully.
+DRAWBRIDGE_SHUTDOWN_GRACE_S = env.int("DRAWBRIDGE_SHUTDOWN_GRACE_S", default=300)
 DRAWBRIDGE_PORT = env.int("PORT", default=8000)
 DRAWBRIDGE_URL = env.str("DRAWBRIDGE_URL", default=f"http://127.0.0.1:{DRAWBRIDGE_PORT}")
 # Where workers' Terraform reaches the state backend; differs from the public address behind a proxy.
@@ -265,6 +267,8 @@ SPECTACULAR_SETTINGS = {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
         "NewRunKindEnum": ["update", "upgrade", "destroy"],
+        "VerdictEnum": ["approve", "reject", "override"],
+        "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -26,6 +26,7 @@ class Policy:
 
     approvals: ApprovalRules
     destructive_override_group: str
+    recovery_group: str
     digest: str
 
 
@@ -84,6 +85,7 @@ def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
                 override_group=str(approvals["override_group"]),
             ),
             destructive_override_group=str(guardrails["override_group"]),
+            recovery_group=str(approvals.get("recovery_group", "sre")),
             digest=hashlib.sha256(raw).hexdigest(),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -180,7 +180,7 @@ def can_decide(user: Person, step: ApprovalStep) -> bool:
 
 def plan_of(run: Run) -> RunPlan | None:
     """Return the run's plan without its sealed contents, or None before it is planned."""
-    return RunPlan.objects.filter(run=run).defer("plan_file", "document").first()
+    return RunPlan.objects.filter(run=run).defer("plan_file", "document", "approved_document").first()
 
 
 def plan_identity(run_id: uuid.UUID, part: str) -> str:
@@ -202,6 +202,16 @@ def plan_document(run: Run) -> dict[str, Any] | None:
         gzip.decompress(crypto.open_sealed(sealed, identity=plan_identity(run.pk, "document")))
     )
     return document
+
+
+def approved_view(run: Run) -> Plan | None:
+    """Return the plan that was being applied when the run was interrupted, or None when it never was."""
+    sealed = RunPlan.objects.filter(run=run).values_list("approved_document", flat=True).first()
+    if sealed is None:
+        return None
+    return parse_plan(
+        json.loads(gzip.decompress(crypto.open_sealed(sealed, identity=plan_identity(run.pk, "document"))))
+    )
 
 
 def plan_view(run: Run) -> Plan | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from provisioner.domain.errors import EngineError
+from provisioner.domain.recovery import CloudObject
 from provisioner.engine.types import ApplyOutcome, LogLine, OnLine, PlanOutcome, RunSpec
 from provisioner.models import Run
 from provisioner.services import state_backend
@@ -67,6 +68,9 @@ class FakeEngine:
     planned: list[RunSpec] = field(default_factory=list)
     applied: list[bytes] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+    rescued: dict[str, bytes] = field(default_factory=dict)
+    objects: tuple[CloudObject, ...] | None = ()
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
         self.planned.append(spec)
@@ -83,8 +87,18 @@ class FakeEngine:
             lock_file=b"# lock",
         )
 
+    def is_busy(self, run_id: str) -> bool:
+        return run_id in self.busy
+
+    def rescued_state(self, run_id: str) -> bytes | None:
+        return self.rescued.get(run_id)
+
     def forget_rescued_state(self, run_id: str) -> None:
         self.forgotten.append(run_id)
+        self.rescued.pop(run_id, None)
+
+    def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None:
+        return self.objects
 
     def apply(
         self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event

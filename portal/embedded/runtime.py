@@ -92,6 +92,8 @@ def running(output: TextIO) -> Iterator[stack.Stack]:
     if reason := port.problem_with(str(settings.DRAWBRIDGE_PORT)):
         raise CannotStart(reason)
     env = {**os.environ, "PORT": str(settings.DRAWBRIDGE_PORT), "PYTHONUNBUFFERED": "1"}
+    # Whoever pressed Ctrl-C waits for it.
+    env.setdefault("DRAWBRIDGE_SHUTDOWN_GRACE_S", str(settings.DRAWBRIDGE_STOP_GRACE_S // 2))
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
     own_broker = bool(os.environ.get("DRAWBRIDGE_BROKER_URL"))  # the settings have read .env into it
     with contextlib.ExitStack() as cleanup:

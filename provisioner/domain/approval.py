@@ -14,6 +14,9 @@ from provisioner.domain.run import RunKind
 APPROVE = "approve"
 OVERRIDE = "override"
 
+# The rule of a step that asks for a look at what an interrupted apply left.
+INTERRUPTED = "interrupted-apply"
+
 FINOPS = "finops"
 SRE = "sre"
 
@@ -68,6 +71,14 @@ def route(
     ]
     groups = dict.fromkeys(step.group for step in asked)  # in the order in which they were asked
     return tuple(_merge([step for step in asked if step.group == group]) for group in groups)
+
+
+def with_recovery(steps: Sequence[StepSpec], reasons: Sequence[str], *, group: str) -> tuple[StepSpec, ...]:
+    """Add that a group must look at what an interrupted apply left; `reasons` say why it does not go on by itself."""
+    asked = StepSpec(group, INTERRUPTED, f"Its apply was cut short. {' '.join(reasons)}", APPROVE)
+    same = [step for step in steps if step.group == group]
+    others = tuple(step for step in steps if step.group != group)
+    return (*others, _merge([asked, *same]))
 
 
 def _finops(

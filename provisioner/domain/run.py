@@ -55,9 +55,9 @@ _S = RunStatus
 # - planned|needs_approval|confirmed|apply_queued|applying → plan_queued: the stored plan is stale (state,
 #   module, variables or engine changed); from applying only when Terraform refused the plan before changing
 #   anything.
-# - interrupted → apply_queued|plan_queued: recovery's decision. There is no applying → apply_queued: provider
-#   calls are not idempotent, so an apply that may have begun is interrupted, never queued again as if nothing
-#   had happened.
+# - interrupted → plan_queued: recovery plans what is left. There is no applying → apply_queued and no interrupted →
+#   apply_queued: provider calls are not idempotent, so an apply that may have begun is never repeated blindly.
+# One ends an interrupted run whose apply had done everything: planned → applied.
 TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
     {
         _S.PENDING: frozenset({_S.PLAN_QUEUED, _S.ERRORED, _S.CANCELED}),
@@ -76,6 +76,7 @@ TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
             {
                 _S.NEEDS_APPROVAL,
                 _S.CONFIRMED,
+                _S.APPLIED,
                 _S.PLANNED_AND_FINISHED,
                 _S.POLICY_FAILED,
                 _S.PLAN_QUEUED,
@@ -101,7 +102,7 @@ TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
         ),
         _S.APPLY_QUEUED: frozenset({_S.APPLYING, _S.PLAN_QUEUED, _S.ERRORED, _S.CANCELED}),
         _S.APPLYING: frozenset({_S.APPLIED, _S.INTERRUPTED, _S.PLAN_QUEUED, _S.ERRORED, _S.CANCELED}),
-        _S.INTERRUPTED: frozenset({_S.APPLIED, _S.APPLY_QUEUED, _S.PLAN_QUEUED, _S.ERRORED}),
+        _S.INTERRUPTED: frozenset({_S.PLAN_QUEUED, _S.ERRORED}),
         _S.APPLIED: frozenset(),
         _S.PLANNED_AND_FINISHED: frozenset(),
         _S.POLICY_FAILED: frozenset(),

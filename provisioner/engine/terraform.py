@@ -18,11 +18,13 @@ from typing import Any, cast
 import python_terraform
 from django.conf import settings
 
+from provisioner.domain.recovery import CloudObject
 from provisioner.engine import (
     archive,
     diagnostics,
     discovery,
     environment,
+    inventory,
     module_interface,
     providers,
     root_module,
@@ -170,6 +172,13 @@ class TerraformEngine:
     def rescued_state(self, run_id: str) -> bytes | None:
         """Return the state that the run's Terraform could not save, if it is on this host."""
         return workdir.rescued_state(self.config.work_dir, run_id)
+
+    def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None:
+        """Return what exists in the cloud with the workspace's tag, or None where nobody can look."""
+        cli_config = providers.write_cli_config(self.config)
+        return inventory.tagged(
+            self.config, environment.base_environment(self.config, cli_config, os.environ), workspace_id
+        )
 
     def forget_rescued_state(self, run_id: str) -> None:
         """Remove the rescued state, when it has been stored elsewhere."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from provisioner.domain.errors import EngineError
+from provisioner.domain.recovery import CloudObject
 
 Phase = Literal["init", "plan", "show", "apply"]
 LogLevel = Literal["info", "warn", "error"]
@@ -122,7 +123,13 @@ class Engine(Protocol):
     A state that an apply could not save stays on disk until `forget_rescued_state`, whatever becomes of the caller.
     """
 
+    def is_busy(self, run_id: str) -> bool: ...
+
+    def rescued_state(self, run_id: str) -> bytes | None: ...
+
     def forget_rescued_state(self, run_id: str) -> None: ...
+
+    def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None: ...
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome: ...
 

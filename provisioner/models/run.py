@@ -131,6 +131,8 @@ class RunPlan(models.Model):
     plan_file = models.BinaryField()
     document = models.BinaryField()
     sensitive_values = models.BinaryField()
+    # The document that was being applied when the apply was cut short, while `document` is what is left.
+    approved_document = models.BinaryField(null=True, blank=True)
     counts = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 

@@ -14,7 +14,7 @@ from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import Engine
 from provisioner.models import Run, RunPlan
-from provisioner.services import lease, outcome, record, state_backend, transition
+from provisioner.services import lease, outcome, record, recover, state_backend, transition
 from provisioner.services.plan import Clock
 from provisioner.services.runlog import RunLog
 from provisioner.services.runspec import spec_of
@@ -55,6 +55,8 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
                     engine.forget_rescued_state(str(run.pk))
         if not claim.lost:
             record.inventory(run.workspace_id)
+            if failure is not None and outcome.was_killed(failure):
+                recover.note_suspects(run, engine)
     except lease.LeaseLost:
         return None
     except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from django.db.models import F
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import LEASED, RunStatus
 from provisioner.models import Run
-from provisioner.services import transition
+from provisioner.services import shutdown, transition
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class LeaseLost(Refusal):
 class Claim:
     """A worker's right to work on a run, as long as `fencing_token` is the run's.
 
-    `stop` is set when the work must end; `cause` then says why: "canceled" or "lease_lost".
+    `stop` is set when the work must end; `cause` then says why: "canceled", "shutdown" or "lease_lost".
     """
 
     run_id: uuid.UUID
@@ -57,6 +58,11 @@ class Claim:
         """Whether somebody asked to stop the run."""
         return "canceled" in self.cause
 
+    @property
+    def shut_down(self) -> bool:
+        """Whether the worker was asked to end before the work was done."""
+        return "shutdown" in self.cause
+
 
 def database_now() -> datetime:
     """Return the database's clock (UTC)."""
@@ -70,7 +76,12 @@ def database_now() -> datetime:
 
 
 def claim(run_id: uuid.UUID, frm: RunStatus, to: RunStatus, *, worker: str, now: datetime) -> Claim | None:
-    """Take a queued run. Returns None when it is not there to be taken: claimed, canceled, or delivered twice."""
+    """Take a queued run. Returns None when it is not there to be taken: claimed, canceled, or delivered twice.
+
+    A worker that is to end takes nothing.
+    """
+    if shutdown.requested():
+        return None
     try:
         with transaction.atomic():
             transition.move(
@@ -110,29 +121,38 @@ def held(claim: Claim) -> Iterator[Claim]:
 
 
 def _beat(claim: Claim, done: threading.Event) -> None:
-    """Renew every heartbeat, look for a cancel every tick; both stop Terraform through `claim.stop`."""
-    silent_s = since_renewal_s = 0.0
+    """Renew every heartbeat, look for a cancel every tick; both stop Terraform through `claim.stop`.
+
+    Time is this process's monotonic clock: it also counts how long a try took, and how long the process was halted.
+    """
+    renewed_at = reached_at = time.monotonic()
     try:
         while not done.wait(_TICK_S):
-            since_renewal_s += _TICK_S
+            _look_at_shutdown(claim)
             try:
-                if since_renewal_s >= settings.DRAWBRIDGE_HEARTBEAT_S:
+                if time.monotonic() - renewed_at >= settings.DRAWBRIDGE_HEARTBEAT_S:
+                    tried_at = time.monotonic()
                     if not _renew(claim):
                         _end(claim, "lease_lost")
                         return
-                    since_renewal_s = 0.0
+                    renewed_at = tried_at
                 elif _stop_requested(claim):
                     _end(claim, "canceled")
-                silent_s = 0.0
+                reached_at = time.monotonic()
             except DatabaseError as error:
-                silent_s += _TICK_S
                 log.warning("heartbeat.database", run_id=str(claim.run_id), error=str(error))
                 connection.close()
-                if silent_s >= settings.DRAWBRIDGE_LEASE_S * _SELF_FENCE_SHARE:
+                if time.monotonic() - reached_at >= settings.DRAWBRIDGE_LEASE_S * _SELF_FENCE_SHARE:
                     _end(claim, "lease_lost")
                     return
     finally:
         connection.close()
+
+
+def _look_at_shutdown(claim: Claim) -> None:
+    """Stop planning at once when the worker is to end: it is repeated elsewhere. An apply has time to finish."""
+    if shutdown.overdue() or (shutdown.requested() and claim.status is RunStatus.PLANNING):
+        _end(claim, "shutdown")
 
 
 def _renew(claim: Claim) -> bool:

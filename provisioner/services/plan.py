@@ -25,10 +25,11 @@ from provisioner.domain.plan import Plan
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate, RunPlan
-from provisioner.services import lease, lifecycle, outcome, record, transition
+from provisioner.services import lease, lifecycle, outcome, record, recover, transition
 from provisioner.services.evaluate import parameter_rules
 from provisioner.services.findings import documents, line_item_documents, unpriced_documents
 from provisioner.services.lease import Claim
+from provisioner.services.recover import Verdict
 from provisioner.services.runlog import RunLog
 from provisioner.services.runspec import spec_of
 
@@ -63,7 +64,12 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
     if claim is None:
         return None
     run = _load(run_id)
+    if run.stop_requested_at is not None:  # of an apply that was cut short before it could be stopped
+        claim.cause.append("canceled")
+        return outcome.engine_failed(run, claim, EngineError("Stopped"), now=clock())
     try:
+        if recover.is_recovering(run):
+            recover.keep_left_behind(run, claim, engine, now=clock())
         newest = selectors.newest_state(run.workspace_id)
         with lease.held(claim), RunLog(claim, clock) as runlog:
             result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
@@ -80,7 +86,7 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
         outcome.portal_failed(run, claim, now=clock())
         raise
     if claim.canceled:
-        return outcome.engine_failed(run, claim, EngineError("Stopped", "", permanent=True), now=clock())
+        return outcome.engine_failed(run, claim, EngineError("Stopped"), now=clock())
     try:
         return _commit(
             run,
@@ -223,27 +229,45 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
             },
         )
         return RunStatus.POLICY_FAILED
+    steps = judgement.steps
+    if recover.is_recovering(run):
+        decision = recover.decide(run, judgement.plan, left_usd_month=judgement.estimate.usd_month)
+        recover.note(run, decision, now=now)
+        if decision.verdict is Verdict.FINISHED:
+            transition.move(
+                run.pk,
+                planned,
+                RunStatus.APPLIED,
+                now=now,
+                reason="the apply that was cut short had done everything",
+            )
+            record.applied(run, now=now)
+            return RunStatus.APPLIED
+        if decision.verdict is Verdict.CONTINUES:
+            digest = run.recovery["approved_digest"]
+            return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
+        steps = approval.with_recovery(steps, decision.reasons, group=policy.current().recovery_group)
     if not judgement.plan.has_changes:
         transition.move(
             run.pk, planned, RunStatus.PLANNED_AND_FINISHED, now=now, reason="the plan changes nothing"
         )
         record.applied(run, now=now)
         return RunStatus.PLANNED_AND_FINISHED
-    if judgement.steps:
-        for position, step in enumerate(judgement.steps, start=1):
+    if steps:
+        for position, step in enumerate(steps, start=1):
             ApprovalStep.objects.get_or_create(
                 run=run,
                 plan_digest=judgement.digest,
                 group=step.group,
                 defaults={
                     "position": position,
-                    "rule": step.rule,
+                    "rule": step.rule[:100],
                     "reason": step.reason,
                     "verdict_needed": step.verdict_needed,
                     "created_at": now,
                 },
             )
-        groups = " and ".join(step.group for step in judgement.steps)
+        groups = " and ".join(step.group for step in steps)
         if not _undecided(run, judgement.digest):
             return _confirm(run, planned, now, "the same plan was approved before")
         transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from provisioner.domain.run import LEASED
 from provisioner.engine.types import LogLine
 from provisioner.models import Run, RunLogLine
 from provisioner.services.lease import Claim, LeaseLost
@@ -71,7 +72,9 @@ class RunLog:
             return
         with transaction.atomic():
             holder = Run.objects.select_for_update().filter(
-                pk=self._claim.run_id, fencing_token=self._claim.fencing_token
+                pk=self._claim.run_id,
+                fencing_token=self._claim.fencing_token,
+                status__in=[status.value for status in LEASED],
             )
             if not holder.exists():
                 raise LeaseLost(f"Run {self._claim.run_id} is in other hands.")

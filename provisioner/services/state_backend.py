@@ -28,7 +28,9 @@ from provisioner.services.runspec import is_state_password
 
 log = structlog.get_logger(__name__)
 
-_READS = frozenset({RunStatus.PLANNING.value, RunStatus.APPLYING.value})
+# An interrupted apply may still save its state, until recovery takes the run.
+_READS = frozenset({RunStatus.PLANNING.value, RunStatus.APPLYING.value, RunStatus.INTERRUPTED.value})
+_WRITES = frozenset({RunStatus.APPLYING.value, RunStatus.INTERRUPTED.value})
 
 
 class BadCredential(Refusal):
@@ -104,8 +106,11 @@ def read(workspace_id: uuid.UUID) -> bytes | None:
 def lock(workspace_id: uuid.UUID, holder: Holder, body: bytes, *, now: datetime) -> None:
     """Take the lock; taking it again with the same id is fine (a reply may have been lost). Raises Locked."""
     info = _lock_info(body)
+    if holder.run.status == RunStatus.INTERRUPTED.value:
+        raise StateWriteRefused("The run was interrupted: nothing is begun for it any more.")
     try:
         with transaction.atomic():
+            Run.objects.filter(pk=holder.run.pk).update(lock_taken_token=holder.run.fencing_token)
             StateLock.objects.create(
                 workspace_id=workspace_id,
                 run=holder.run,
@@ -129,14 +134,19 @@ def unlock(workspace_id: uuid.UUID, body: bytes) -> None:
         return
     if body.strip() and _lock_info(body)["ID"] != held.lock_id:
         raise Locked("Another lock is held; it is not yours to release.", held.info)
-    StateLock.objects.filter(pk=held.pk, lock_id=held.lock_id).delete()
+    with transaction.atomic():
+        StateLock.objects.filter(pk=held.pk, lock_id=held.lock_id).delete()
+        if body.strip():
+            Run.objects.filter(pk=held.run_id, fencing_token=held.fencing_token).update(
+                lock_released_token=held.fencing_token
+            )
 
 
 def write(
     workspace_id: uuid.UUID, holder: Holder, body: bytes, *, lock_id: str, content_md5: str, now: datetime
 ) -> None:
     """Store a new version. Raises StateWriteRefused, Locked, BadState and StateConflict."""
-    if holder.run.status != RunStatus.APPLYING.value:
+    if holder.run.status not in _WRITES:
         raise StateWriteRefused("A plan never writes state; only the run that applies does.")
     if (
         content_md5
@@ -154,8 +164,11 @@ def write(
 
 def rescue(run: Run, claim: Claim, errored_state: bytes | None, *, now: datetime) -> bool:
     """Store the state that Terraform could not hand over, while the run is still ours; return whether it is kept."""
-    if errored_state is None or claim.lost:
-        return False
+    return errored_state is not None and not claim.lost and keep(run, errored_state, now=now)
+
+
+def keep(run: Run, errored_state: bytes, *, now: datetime) -> bool:
+    """Store a state that was left on a worker's disk; False, with the reason logged, when it does not follow."""
     try:
         _store(run.workspace_id, run, errored_state, now=now)
     except (BadState, StateConflict) as refusal:

@@ -10,24 +10,40 @@ from django.db import transaction
 from django.db.models import F
 
 from provisioner import queue
-from provisioner.crypto import CannotOpen
 from provisioner.domain.run import RunStatus
-from provisioner.domain.state import StateFormatError
 from provisioner.models import Run, StateLock
-from provisioner.services import lease, record, transition
+from provisioner.services import lease, record, recover, transition
 
 log = structlog.get_logger(__name__)
 
-PLANNING_ATTEMPTS = 3
 
+def sweep(*, now: datetime, steady: bool = True) -> dict[str, int]:
+    """Ring for waiting runs and take over from lost workers. Returns how many of each.
 
-def sweep(*, now: datetime) -> dict[str, int]:
-    """Ring for waiting runs and take over from lost workers. Returns how many of each."""
+    `steady` False: leases may have run out only because nobody could renew them, so no worker counts as lost.
+    """
     return {
-        "planning_lost": _take_back_planning(now),
-        "applying_lost": _interrupt_applying(now),
+        "planning_lost": _take_back_planning(now) if steady else 0,
+        "applying_lost": _interrupt_applying(now) if steady else 0,
         "rung": _ring_again(now),
     }
+
+
+class Watch:
+    """Tells whether leases could be renewed for one whole lease: not right after a start or a database outage."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def reached(self, at: float) -> bool:
+        """Note that the database answered at a monotonic instant; return whether it has done so for one lease."""
+        if self._since is None:
+            self._since = at
+        return at - self._since >= float(settings.DRAWBRIDGE_LEASE_S)
+
+    def missed(self) -> None:
+        """Note that the database did not answer."""
+        self._since = None
 
 
 def _expired(status: RunStatus) -> list[Run]:
@@ -45,13 +61,14 @@ def _take_back_planning(now: datetime) -> int:
         try:
             with transaction.atomic():
                 _fence(run)
-                if run.attempts < PLANNING_ATTEMPTS:
+                if run.lost_workers + 1 < recover.LOST_WORKERS_MAX:
                     transition.move(
                         run.pk,
                         RunStatus.PLANNING,
                         RunStatus.PLAN_QUEUED,
                         now=now,
                         reason=f"worker {run.worker} was lost while planning",
+                        fields={"lost_workers": F("lost_workers") + 1, "lease_expires_at": None},
                     )
                     queue.ring(queue.PLAN, run.pk)
                 else:
@@ -60,13 +77,14 @@ def _take_back_planning(now: datetime) -> int:
                         RunStatus.PLANNING,
                         RunStatus.ERRORED,
                         now=now,
-                        reason=f"{run.attempts} workers were lost while planning",
+                        reason=f"{run.lost_workers + 1} workers were lost over it",
+                        keep_open=bool(run.recovery.get("suspects")),
                         fields={
-                            "error_summary": f"The worker was lost {run.attempts} times while planning",
-                            "error_detail": "Each worker that planned this run died. Nothing was changed. Retry it; "
-                            "if that "
-                            "fails too, the platform team finds the workers' end in their logs "
-                            f"(last worker: {run.worker}).",
+                            "lost_workers": F("lost_workers") + 1,
+                            "error_summary": f"The worker was lost {run.lost_workers + 1} times over this run",
+                            "error_detail": "Each worker that took this run died, the last one while it planned, which "
+                            "changes nothing. Retry it; if that fails too, the platform team finds the workers' end in "
+                            f"their logs (last worker: {run.worker}).",
                         },
                     )
         except transition.StaleRun:
@@ -76,49 +94,22 @@ def _take_back_planning(now: datetime) -> int:
 
 
 def _interrupt_applying(now: datetime) -> int:
-    """Note that an apply lost its worker: record what its state knows, and leave the rest to a person."""
+    """Note that an apply lost its worker; recovery takes it from there."""
     count = 0
     for run in _expired(RunStatus.APPLYING):
         try:
             with transaction.atomic():
-                _fence(run)
-                transition.move(
+                transition.interrupt(
                     run.pk,
-                    RunStatus.APPLYING,
-                    RunStatus.INTERRUPTED,
                     now=now,
                     reason=f"worker {run.worker} was lost while applying",
+                    holding=run.fencing_token,
                 )
-            known = _take_inventory(run)
-            record.finish(
-                run,
-                RunStatus.INTERRUPTED,
-                RunStatus.ERRORED,
-                now=now,
-                reason="the apply was cut short",
-                keep_open=not known,
-                fields={
-                    "error_summary": "The worker was lost while it applied this plan",
-                    "error_detail": "What Terraform had saved by then is recorded on the workspace. "
-                    "Retry the run: it plans "
-                    "what is left. Something created in the last moments may be in no state: compare the workspace's "
-                    f"resources with the cloud's objects tagged drawbridge-workspace={run.workspace_id}.",
-                },
-            )
         except transition.StaleRun:
             continue
+        log.warning("run.interrupted", run_id=str(run.pk), worker=run.worker)
         count += 1
     return count
-
-
-def _take_inventory(run: Run) -> bool:
-    """Record what the state knows; return False when it cannot be read, which must not stop the sweep."""
-    try:
-        record.inventory(run.workspace_id)
-    except (CannotOpen, StateFormatError):
-        log.exception("sweep.inventory", run_id=str(run.pk))
-        return False
-    return True
 
 
 def _fence(run: Run) -> None:

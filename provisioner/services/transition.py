@@ -9,11 +9,15 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
+from django.db.models.functions import Now
 
 from provisioner.domain.errors import Refusal
-from provisioner.domain.run import TERMINAL, RunStatus, check_move
-from provisioner.models import Run, RunTransition
+from provisioner.domain.run import LEASED, TERMINAL, RunStatus, check_move
+from provisioner.models import Run, RunTransition, StateLock
+
+# While it is not known whether an interrupted apply's Terraform has ended, its lock stands.
+_MAY_HOLD_LOCK = LEASED | {RunStatus.INTERRUPTED}
 
 
 class StaleRun(Refusal):
@@ -59,7 +63,33 @@ def move(
         moved = Run.objects.filter(**condition).update(**columns)
         if moved != 1:
             raise StaleRun(run_id, frm)
+        if frm in LEASED and to not in _MAY_HOLD_LOCK:
+            # A Terraform that was killed has not released it, and its credential is dead from here on.
+            StateLock.objects.filter(run_id=run_id).delete()
         _append(run_id, frm.value, to.value, now, actor, reason)
+
+
+def interrupt(run_id: uuid.UUID, *, now: datetime, reason: str, holding: int, lost_workers: int = 1) -> None:
+    """Move a run whose apply was cut short to `interrupted`, where recovery finds it.
+
+    Its fencing token stays, so that a Terraform that still runs can save its state, until recovery takes the run.
+    Raises StaleRun.
+    """
+    before: dict[str, Any] = Run.objects.values_list("recovery", flat=True).get(pk=run_id)
+    move(
+        run_id,
+        RunStatus.APPLYING,
+        RunStatus.INTERRUPTED,
+        now=now,
+        reason=reason,
+        holding=holding,
+        fields={
+            "interrupted_at": Now(),
+            "recovery": {"earlier_suspects": before.get("suspects", [])},
+            "lost_workers": F("lost_workers") + lost_workers,
+            "lease_expires_at": None,
+        },
+    )
 
 
 def begin(run: Run, *, now: datetime, actor: AbstractBaseUser | None, reason: str = "") -> None:

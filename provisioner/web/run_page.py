@@ -12,6 +12,7 @@ from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_dif
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalDecision, ApprovalStep, Run, RunTransition
 from provisioner.web import timeline
+from provisioner.web.recovery_words import recovery_words
 
 LOG_PAGE_LINES = 500
 _LOUD_FIRST = {"delete": 0, "replace": 1, "forget": 2, "update": 3, "create": 4}
@@ -67,6 +68,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "can_retry": owner and status in RETRYABLE,
         "stopping": run.stop_requested_at is not None and status not in TERMINAL,
         "progress": progress,
+        "recovery": recovery_words(run),
         "seen": seen(run, len(transitions), steps, progress),
     }
 
@@ -76,7 +78,8 @@ def seen(run: Run, transitions: int, steps: list[StepRow], progress: selectors.P
     decided = sum(row.decision is not None for row in steps)
     stopping = "s" if run.stop_requested_at is not None else ""
     done = "" if progress is None else f".{progress.done}"
-    return f"{transitions}.{len(steps)}.{decided}{stopping}{done}"
+    taken = "t" if "ended" in run.recovery else ""
+    return f"{transitions}.{len(steps)}.{decided}{stopping}{taken}{done}"
 
 
 def step_rows(run: Run, user: User) -> list[StepRow]:

@@ -45,6 +45,18 @@ class TestARun:
         assert (document["cancelable"], document["retryable"]) == (True, False)
         assert document["created_at"] == "2026-11-24T12:00:00Z"
 
+    def test_tells_what_is_known_of_an_apply_that_was_cut_short(self, client: APIClient, run: Run) -> None:
+        assert client.get(f"/api/v1/runs/{run.pk}/").json()["recovery"] is None
+        suspect = {"address": "", "type": "aws_sqs_queue", "reason": "It exists.", "ids": ["q-1"]}
+        Run.objects.filter(pk=run.pk).update(
+            interrupted_at=timezone.now(),
+            lost_workers=1,
+            recovery={"ended": "unknown", "verdict": "asks", "reasons": ["One."], "suspects": [suspect]},
+        )
+        recovery = client.get(f"/api/v1/runs/{run.pk}/").json()["recovery"]
+        assert (recovery["ended"], recovery["verdict"], recovery["lost_workers"]) == ("unknown", "asks", 1)
+        assert (recovery["reasons"], recovery["suspects"]) == (["One."], [suspect])
+
     def test_has_a_history_oldest_first(self, client: APIClient, run: Run) -> None:
         page = client.get(f"/api/v1/runs/{run.pk}/history/").json()
         assert [row["to_status"] for row in page["results"]] == ["pending", "needs_approval"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +21,12 @@ from django.conf import settings
 from django.db import connection
 
 from catalog.models import CatalogItemVersion
+from portal.embedded.stack import children_of
 from provisioner import queue
 from provisioner.domain.run import TERMINAL, RunStatus
+from provisioner.engine.terraform import configured_engine
 from provisioner.models import Run, StateLock
-from provisioner.services import lease, submit, sweep
+from provisioner.services import lease, recover, submit, sweep
 from tests.conftest import Organisation, has_terraform
 from tests.services.conftest import ask, now
 from tests.waiting import until
@@ -177,27 +182,110 @@ class TestAWorker:
         until_applied(run)
         assert run.attempts >= 2
 
-    def test_that_is_killed_while_it_applies_ends_the_run_readably_and_a_retry_finishes_it(
+    def test_that_is_killed_while_it_applies_is_followed_by_another_that_makes_what_is_left(
         self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
     ) -> None:
-        first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
-        run = order(org)
-        until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
-        until(
-            lambda: run.log_lines.filter(phase="apply", text__contains="Creation complete").exists(),
-            what="a resource made",
-        )
-        first.kill()
+        run = self.kill_while_applying(order(org), start_worker)
         # The killed worker's Terraform is told by the kernel; it saves its state and releases its lock.
         until(lambda: run.workspace.states.exists(), what="Terraform saved its state")
         until(lambda: not StateLock.objects.exists(), what="Terraform released its lock")
         expire_lease(run)
         assert sweep.sweep(now=now())["applying_lost"] == 1
-        assert status(run) == RunStatus.ERRORED
-        assert "worker was lost" in run.error_summary
-        assert run.workspace.resources.exists()
-
+        assert status(run) == RunStatus.INTERRUPTED
+        created = run.plan.counts["create"]
+        assert recover.recover(now=now(), engine=configured_engine()) == {"taken": 1, "handed_on": 1}
         start_worker()
-        again = submit.retry(run.pk, requester=org.developer, now=now())
-        until_applied(again)
-        assert again.plan.counts["create"] < run.plan.counts["create"]
+        until_applied(run)
+        assert (run.recovery["verdict"], run.recovery["suspects"]) == ("continues", [])
+        assert run.plan.counts["create"] < created
+        assert_made_once(run)
+
+    def test_that_is_killed_with_its_terraform_leaves_a_decision_to_a_person(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        run = self.kill_while_applying(order(org), start_worker, terraform=True)
+        expire_lease(run)
+        sweep.sweep(now=now())
+        Run.objects.filter(pk=run.pk).update(interrupted_at=lease.database_now() - timedelta(hours=1))
+        engine = configured_engine()
+        until(lambda: not engine.is_busy(str(run.pk)), what="nothing of the killed run is left")
+        assert recover.recover(now=now(), engine=engine) == {"taken": 1, "handed_on": 1}
+        start_worker()
+        until(lambda: status(run) == RunStatus.NEEDS_APPROVAL, what="somebody is asked")
+        made = {row["id"] for row in objects_of(run)}
+        assert made, "something had been made"
+        assert {one for suspect in run.recovery["suspects"] for one in suspect["ids"]} == made
+
+    def kill_while_applying(
+        self, run: Run, start_worker: Callable[..., Worker], *, terraform: bool = False
+    ) -> Run:
+        """Kill the worker, and its Terraform too, when it has made a resource."""
+        worker = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
+        until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
+        until(lambda: objects_of(run), what="a resource made")
+        run.plan  # noqa: B018 - as it was approved
+        if terraform:
+            for pid in descendants(worker.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        worker.kill()
+        return run
+
+
+class TestAWorkerThatIsAskedToEnd:
+    def test_stops_its_terraform_gracefully_and_another_makes_what_is_left(
+        self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
+    ) -> None:
+        run = order(org)
+        first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5", DRAWBRIDGE_SHUTDOWN_GRACE_S="0")
+        until(lambda: status(run) == RunStatus.APPLYING and objects_of(run), what="a resource made")
+        first.process.terminate()
+        assert first.process.wait(timeout=60) == 0
+        assert status(run) == RunStatus.INTERRUPTED
+        assert recover.recover(now=now(), engine=configured_engine()) == {"taken": 1, "handed_on": 1}
+        start_worker()
+        until_applied(run)
+        assert run.lost_workers == 0
+        assert run.recovery["verdict"] == "continues"
+        assert_made_once(run)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below a process, children first."""
+    found: list[int] = []
+    for child in children_of(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def objects_of(run: Run) -> list[dict[str, Any]]:
+    """Return what the sandbox cloud has of the run's workspace."""
+    if not (Path(settings.DRAWBRIDGE_SANDBOX_HOME) / "cloud.db").exists():
+        return []
+    return sandbox("list", run)
+
+
+def sandbox(command: str, run: Run) -> list[dict[str, Any]]:
+    """Ask the sandbox cloud about the run's workspace."""
+    shown = subprocess.run(
+        [
+            *(sys.executable, "-m", "provisioner.sandbox", command, "--json"),
+            *("--home", str(settings.DRAWBRIDGE_SANDBOX_HOME), "--workspace", str(run.workspace_id)),
+        ],
+        cwd=settings.BASE_DIR,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def assert_made_once(run: Run) -> None:
+    """Check with the cloud's own log that nothing was made twice, and that the state knows all of it."""
+    created = [
+        (event["type"], event["id"]) for event in sandbox("log", run) if event["operation"] == "create"
+    ]
+    assert len(created) == len(set(created))
+    assert len(created) == len(objects_of(run)), "nothing was made and left behind"
+    known = Counter(run.workspace.resources.values_list("type", flat=True))
+    assert Counter(kind for kind, _ in created) <= known

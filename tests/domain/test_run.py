@@ -78,7 +78,7 @@ class TestTheTable:
 
     def test_has_no_way_to_apply_without_a_plan_and_a_queue(self) -> None:
         assert {frm for frm in RunStatus if can_move(frm, S.APPLYING)} == {S.APPLY_QUEUED}
-        assert {frm for frm in RunStatus if can_move(frm, S.APPLY_QUEUED)} == {S.CONFIRMED, S.INTERRUPTED}
+        assert {frm for frm in RunStatus if can_move(frm, S.APPLY_QUEUED)} == {S.CONFIRMED}
         assert {frm for frm in RunStatus if can_move(frm, S.CONFIRMED)} == {S.PLANNED, S.NEEDS_APPROVAL}
 
     def test_never_queues_an_apply_again_that_may_have_begun(self) -> None:
@@ -91,8 +91,8 @@ class TestTheTable:
     def test_plans_again_when_a_plan_was_lost_or_is_stale(self, frm: RunStatus) -> None:
         assert can_move(frm, S.PLAN_QUEUED)
 
-    def test_leaves_interrupted_only_by_a_decision(self) -> None:
-        assert TRANSITIONS[S.INTERRUPTED] == {S.APPLIED, S.APPLY_QUEUED, S.PLAN_QUEUED, S.ERRORED}
+    def test_leaves_interrupted_only_by_planning_what_is_left_or_by_giving_up(self) -> None:
+        assert TRANSITIONS[S.INTERRUPTED] == {S.PLAN_QUEUED, S.ERRORED}
 
     def test_interrupts_only_an_apply(self) -> None:
         assert {frm for frm in RunStatus if can_move(frm, S.INTERRUPTED)} == {S.APPLYING}

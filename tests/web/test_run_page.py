@@ -51,6 +51,34 @@ class TestTheRunPage:
         assert answer["Location"] == page(again)
         assert again.retry_of == failed
 
+    def test_says_of_an_apply_that_was_cut_short_what_is_known_and_what_may_be_lost(
+        self, sign_in: SignIn, order: Order
+    ) -> None:
+        run = order("production")
+        client = sign_in("developer")
+        assert "Interrupted apply" not in client.get(page(run)).content.decode()
+        Run.objects.filter(pk=run.pk).update(interrupted_at=now(), worker="host:1")
+        assert "has time to save its state" in client.get(page(run)).content.decode()
+        suspect = {"address": "", "type": "aws_sqs_queue", "reason": "It exists <i>.", "ids": ["q-<1>"]}
+        known = {
+            "ended": "unknown",
+            "verdict": "asks",
+            "made": 1,
+            "reasons": ["Too dear."],
+            "suspects": [suspect],
+        }
+        Run.objects.filter(pk=run.pk).update(recovery=known)
+        text = client.get(page(run)).content.decode()
+        for part in (
+            "Worker host:1 did not finish the apply. 1 resource of the workspace is recorded.",
+            "may be in no state",
+            "A person decides",
+            "Too dear.",
+            "q-&lt;1&gt;",
+            f"manage.py sandbox list --workspace {run.workspace_id}",
+        ):
+            assert part in text
+
     def test_masks_sensitive_values_and_shows_what_forces_a_replacement(
         self, sign_in: SignIn, order: Order, fake: FakeEngine
     ) -> None:

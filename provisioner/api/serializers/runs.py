@@ -20,6 +20,7 @@ from provisioner.domain import plan as plans
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalStep, Run, RunPlan
 from provisioner.models.run import KIND_CHOICES, STATUS_CHOICES
+from provisioner.services.recover import Ended, Verdict
 
 WAIT_MAX_S = 60
 LOG_LINES_MAX = 5000
@@ -106,6 +107,35 @@ class ProgressSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(read_only=True)
 
 
+class SuspectSerializer(serializers.Serializer[Any]):
+    """Something that may exist in the cloud while no state knows it."""
+
+    address = serializers.CharField(read_only=True, help_text="Empty when only the cloud names it.")
+    type = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+    ids = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+
+class RecoverySerializer(serializers.Serializer[Any]):
+    """What is known of an apply that was cut short. Fields are null until recovery has looked."""
+
+    interrupted_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    lost_workers = serializers.IntegerField(read_only=True)
+    ended = serializers.ChoiceField(
+        choices=[(ended.value, ended.value) for ended in Ended],
+        read_only=True,
+        allow_null=True,
+        help_text="How its Terraform ended; after by_itself and never_began a state knows everything that was made.",
+    )
+    verdict = serializers.ChoiceField(
+        choices=[(verdict.value, verdict.value) for verdict in Verdict], read_only=True, allow_null=True
+    )
+    reasons = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Why a person is asked."
+    )
+    suspects = SuspectSerializer(many=True, read_only=True)
+
+
 class RunDetailSerializer(RunSerializer):
     """A run with its plan's summary, cost, findings and approvals."""
 
@@ -121,9 +151,26 @@ class RunDetailSerializer(RunSerializer):
     error_detail = serializers.CharField(read_only=True)
     attempts = serializers.IntegerField(read_only=True)
     stop_requested_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    recovery = serializers.SerializerMethodField()
     cancelable = serializers.SerializerMethodField()
     discardable = serializers.SerializerMethodField()
     retryable = serializers.SerializerMethodField()
+
+    @extend_schema_field(RecoverySerializer(allow_null=True))
+    def get_recovery(self, run: Run) -> Any:
+        if run.interrupted_at is None and not run.recovery:
+            return None
+        known = run.recovery
+        return RecoverySerializer(
+            {
+                "interrupted_at": run.interrupted_at,
+                "lost_workers": run.lost_workers,
+                "ended": known.get("ended"),
+                "verdict": known.get("verdict") or None,
+                "reasons": known.get("reasons", []),
+                "suspects": known.get("suspects", []),
+            }
+        ).data
 
     @extend_schema_field(LineItemSerializer(many=True))
     def get_line_items(self, run: Run) -> Any:
