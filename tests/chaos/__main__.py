@@ -21,11 +21,12 @@ from pathlib import Path
 
 from tests.chaos import evidence, processes, report, services, witness
 from tests.chaos.load import BUSY, RECOVERY_RULE, Approver, Book, Caller, Orderer, decide
-from tests.chaos.services import LEASE_S, STOP_GRACE_S, CannotRun, Services
-from tests.chaos.trouble import Trouble, ask_database
+from tests.chaos.services import LEASE_S, SHUTDOWN_GRACE_S, STOP_GRACE_S, CannotRun, Services
+from tests.chaos.trouble import DECK, Trouble, ask_database
 
 DELAY_S = 0.7
-REST_S = 60.0 + LEASE_S + 60.0  # 60 s, the longest lease, a plan and an apply
+# A minute, the longest lease, a Terraform that is not heard of any more, and time to plan and apply what is left.
+REST_S = 60.0 + LEASE_S + 2 * STOP_GRACE_S + 60.0
 SETUP_S, END_S = 180.0, 120.0
 WARM_UP_S = 8.0
 # environment -> service, by user; `orders` is of tier 1, so that its production asks sre
@@ -55,7 +56,7 @@ def main() -> int:
         code = 2
     except KeyboardInterrupt:
         code = 130
-    if code == 0:
+    if code == 0 and not arguments.keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         say(f"The folder is kept: {folder}")
@@ -84,9 +85,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pace", type=float, default=0, help="seconds between disturbances (default: from the rest)"
     )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="only disturbances with this in their name"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the folder, whatever the verdict")
     parser.add_argument("--report", type=Path, default=services.ROOT / ".venv" / "chaos-report.md")
     parser.add_argument("--quiet", action="store_true", help="do not say every disturbance")
     arguments = parser.parse_args()
+    if not any(arguments.only in card for card in DECK):
+        parser.error(f"no disturbance has {arguments.only!r} in its name; there are: {', '.join(DECK)}")
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(1_000_000)
     if not arguments.pace:
@@ -122,7 +129,12 @@ def _live(arguments: argparse.Namespace, running: Services, machine: str, began:
     running.wait_ready()
     say(f"Everything runs at {running.url}; trouble begins, every {arguments.pace:.1f} s")
     book, stop, over = Book(), threading.Event(), threading.Event()
-    trouble = Trouble(running, random.Random(f"{arguments.seed}-trouble"), _quiet if arguments.quiet else say)
+    trouble = Trouble(
+        running,
+        random.Random(f"{arguments.seed}-trouble"),
+        _quiet if arguments.quiet else say,
+        arguments.only,
+    )
     with ExitStack() as cleanup:
         tokens = cleanup.enter_context(demo_tokens([*TEAMS, *APPROVERS]))
 
@@ -152,7 +164,7 @@ def _live(arguments: argparse.Namespace, running: Services, machine: str, began:
         at_rest = _wait_for_rest(running)
         _decide_the_rest(caller("sre", over), {who: caller(who, over) for who in TEAMS})
         at_rest = _wait_for_rest(running) and at_rest
-        running.stop_work(STOP_GRACE_S + 20.0)
+        running.stop_work(SHUTDOWN_GRACE_S + STOP_GRACE_S + 10.0)
         left_over = _left_over(running)
     seen = evidence.gather(
         Path(settings.DRAWBRIDGE_SANDBOX_HOME),
@@ -224,7 +236,7 @@ def _busy() -> list[str]:
 
 def _decide_the_rest(sre: Caller, owners: dict[str, Caller]) -> None:
     """Be the person who is asked about interrupted applies: approve every other one, discard the rest."""
-    waiting = [step for step in sre.every("approvals/", decidable="true") if step["rule"] == RECOVERY_RULE]
+    waiting = [step for step in sre.every("approvals/", decidable="true") if RECOVERY_RULE in step["rule"]]
     say(f"{len(waiting)} interrupted applies wait for a person")
     for number, step in enumerate(waiting):
         if number % 2 == 0:

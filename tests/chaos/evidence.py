@@ -43,6 +43,7 @@ class RunSeen:
     moves: tuple[Move, ...]
     suspects: tuple[Suspect, ...] = ()
     decision_asked: bool = False  # a step of the rule for interrupted applies was made
+    verdict: str = ""  # of recovery, on the newest interruption
     error: str = ""
 
 
@@ -173,7 +174,8 @@ def _runs() -> list[RunSeen]:
                 Suspect(one.get("type", ""), one.get("address", ""), tuple(one.get("ids") or ()))
                 for one in (run.recovery or {}).get("suspects") or ()
             ),
-            decision_asked=any(step.rule == "interrupted-apply" for step in run.approval_steps.all()),
+            decision_asked=any("interrupted-apply" in step.rule for step in run.approval_steps.all()),
+            verdict=(run.recovery or {}).get("verdict", ""),
             error=run.error_summary,
         )
         for run in runs

@@ -19,7 +19,9 @@ PAUSE_S = 1.0
 MOST_BUSY = 7
 RECOVERY_RULE = "interrupted-apply"
 UNAVAILABLE = frozenset({500, 502, 503, 504, 429})
-BUSY = frozenset({"pending", "plan_queued", "planning", "planned", "confirmed", "apply_queued", "applying"})
+BUSY = frozenset(
+    {"pending", "plan_queued", "planning", "planned", "confirmed", "apply_queued", "applying", "interrupted"}
+)
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Caller:
         while True:
             try:
                 answer = self._http.request(method, path, json=body, params=query, headers=headers)
-                if answer.status_code not in UNAVAILABLE:
+                if answer.status_code not in UNAVAILABLE and not _is_in_progress(answer):
                     return answer
                 self._book.note(f"answers {answer.status_code}")
                 if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
@@ -101,6 +103,13 @@ class Caller:
             waited += PAUSE_S
             if waited > PATIENCE_S or self._stop.wait(PAUSE_S):
                 return None
+
+
+def _is_in_progress(answer: httpx.Response) -> bool:
+    """Whether the portal says to ask again: the first call with this key is being worked on, or died a moment ago."""
+    return (
+        answer.status_code == httpx.codes.CONFLICT and answer.json().get("code") == "idempotency_in_progress"
+    )
 
 
 class Orderer(threading.Thread):
@@ -206,7 +215,7 @@ class Approver(threading.Thread):
     def run(self) -> None:
         while not self._stop_asked.wait(self._choices.uniform(1.5, 3)):
             for step in self._caller.every("approvals/", decidable="true"):
-                if step["rule"] == RECOVERY_RULE:
+                if RECOVERY_RULE in step["rule"]:
                     self._seen[step["step"]] += 1
                     if not self._recoveries or self._seen[step["step"]] < 20:
                         continue
@@ -222,5 +231,5 @@ def decide(caller: Caller, step: Mapping[str, Any], *, reject: bool = False) -> 
         "plan_digest": step["plan_digest"],
     }
     run_id = step["run"]["id"]
-    what = "decide on an interrupted apply" if step["rule"] == RECOVERY_RULE else body["verdict"]
+    what = "decide on an interrupted apply" if RECOVERY_RULE in step["rule"] else body["verdict"]
     return caller.post(f"runs/{run_id}/approvals/", body, str(what))

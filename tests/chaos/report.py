@@ -15,6 +15,9 @@ from tests.chaos.trouble import APPLYING, Done
 from tests.chaos.witness import FAILING, Verdict
 
 MOST_SHOWN = 20
+OUTAGES = frozenset(
+    {"OperationalError", "AdminShutdown", "InterfaceError", "ConnectionError", "ConnectionRefusedError"}
+)
 NOTICED_WITHIN_S = 120.0
 
 
@@ -67,6 +70,7 @@ def _totals(told: Told) -> list[tuple[str, str]]:
     evidence, verdict = told.evidence, told.verdict
     waits = sorted(noticed_after_s(told.done, evidence))
     statuses = Counter(run.status for run in evidence.runs)
+    verdicts = Counter(run.verdict for run in evidence.runs if run.verdict)
     return [
         ("seed", str(told.seed)),
         ("took", f"{told.took_s:.0f} s, {told.seconds:.0f} s of them in trouble"),
@@ -78,6 +82,10 @@ def _totals(told: Told) -> list[tuple[str, str]]:
         ("interruptions", str(len(witness.interruptions(evidence)))),
         ("continued by itself", str(witness.continued_by_itself(evidence))),
         ("a person was asked", str(sum(run.decision_asked for run in evidence.runs))),
+        (
+            "what recovery decided last",
+            ", ".join(f"{n} {what}" for what, n in verdicts.most_common()) or "nothing",
+        ),
         ("suspects named", str(sum(len(run.suspects) for run in evidence.runs))),
         ("suspects that exist", str(len(verdict["suspects"]))),
         (
@@ -158,6 +166,13 @@ def defects(log: Path) -> Counter[str]:
             if line.startswith("Traceback (most recent call last)"):
                 in_traceback = True
             elif in_traceback and line and not line.startswith(" "):
-                found[f"{path.stem.rstrip('0123456789')}: {line[:200]}"] += 1
+                name = path.stem.rstrip("0123456789")
+                what = "the database or the broker was away" if _is_outage(line) else line[:200]
+                found[f"{name}: {what}"] += 1
                 in_traceback = False
     return found
+
+
+def _is_outage(line: str) -> bool:
+    """Whether the last line of a traceback says that a connection failed, as it is meant to here."""
+    return line.partition(":")[0].rpartition(".")[2] in OUTAGES

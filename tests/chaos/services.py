@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = Path(__file__).resolve().with_name("modules")
 WORKERS, CONCURRENCY, BEATS, CONTROLS = 4, 2, 2, 2
 READY_WITHIN_S = 90.0
-LEASE_S, HEARTBEAT_S, SWEEP_S, STOP_GRACE_S = 9, 2, 3, 20
+LEASE_S, HEARTBEAT_S, SWEEP_S, STOP_GRACE_S, SHUTDOWN_GRACE_S = 9, 2, 3, 15, 10
 _POSTGRES_USERS = ("postgres", "nobody")
 
 
@@ -137,7 +137,9 @@ class Services:
     def deploy(self, worker: Service) -> None:
         """Tell a worker to end and start its successor at once, as a deployment does."""
         if worker.process is not None and worker.alive:
-            self.retiring.append(Retiring(worker.process, time.monotonic() + STOP_GRACE_S * 3))
+            self.retiring.append(
+                Retiring(worker.process, time.monotonic() + SHUTDOWN_GRACE_S + 2 * STOP_GRACE_S)
+            )
             worker.send(signal.SIGTERM)
         worker.start()
 
@@ -218,6 +220,7 @@ def lay_out(folder: Path, delay_s: float) -> str:
         "DRAWBRIDGE_HEARTBEAT_S": str(HEARTBEAT_S),
         "DRAWBRIDGE_SWEEP_S": str(SWEEP_S),
         "DRAWBRIDGE_STOP_GRACE_S": str(STOP_GRACE_S),
+        "DRAWBRIDGE_SHUTDOWN_GRACE_S": str(SHUTDOWN_GRACE_S),
         "DRAWBRIDGE_API_RATE": "100000/min",
         "PORT": str(port.free_port()),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),

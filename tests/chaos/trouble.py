@@ -61,6 +61,7 @@ class Trouble:
     services: Services
     choices: random.Random
     say: Callable[[str], None]
+    only: str = ""  # cards with this in their name alone
     done: list[Done] = field(default_factory=list)
     duplicates: int = 0
     send_failures: list[str] = field(default_factory=list)
@@ -86,10 +87,17 @@ class Trouble:
         """Play the next card that can be played."""
         for _ in range(3 * sum(DECK.values())):
             if not self._deck:
-                self._deck = [card for card, times in DECK.items() for _ in range(times)]
-                self.choices.shuffle(self._deck)
+                self._deck = self._shuffled()
             if self._play(self._deck.pop()):
                 return
+
+    def _shuffled(self) -> list[str]:
+        """Return a deck, drawn from its end: one card of each kind first, so that a short run meets them all."""
+        kinds = [card for card in DECK if self.only in card]
+        rest = [card for card in kinds for _ in range(DECK[card] - 1)]
+        self.choices.shuffle(kinds)
+        self.choices.shuffle(rest)
+        return [*rest, *kinds]
 
     def end(self) -> None:
         """Undo at once what lasts."""
@@ -191,8 +199,13 @@ class Trouble:
         )
         if not victims:
             return False
-        chosen = self.choices.choice(sorted(victims, key=lambda one: one.pid))
-        does = terraforms[chosen.parent if provider else chosen.pid].does
+
+        def does_of(one: processes.Seen) -> str:
+            return terraforms[one.parent if provider else one.pid].does
+
+        applying = [one for one in victims if does_of(one) == "apply"]
+        chosen = self.choices.choice(sorted(applying or victims, key=lambda one: one.pid))
+        does = does_of(chosen)
         processes.send(chosen.pid, signal.SIGKILL)
         return self._note(card, APPLYING if does == "apply" else PLANNING, (), f"pid {chosen.pid}")
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 from provisioner.domain.run import ACTIVE, RunStatus, can_move
 from tests.chaos.evidence import EventSeen, Evidence, Move, ObjectSeen, RunSeen, StateSeen, Suspect
 
-# What may stand still: a person is asked, and it says so.
-WAITING = frozenset({RunStatus.NEEDS_APPROVAL.value, RunStatus.INTERRUPTED.value})
+# What may stand still: a person is asked, and it says so. An interrupted run goes on: recovery takes it up.
+WAITING = frozenset({RunStatus.NEEDS_APPROVAL.value})
 # Nobody is to wait for: work goes on by itself.
 BUSY = frozenset(status.value for status in ACTIVE) - WAITING
 # Operations that a person did in the cloud, not a run.
