@@ -27,7 +27,7 @@ from tests.chaos.trouble import DECK, Trouble, ask_database
 DELAY_S = 0.7
 # A minute, the longest lease, a Terraform that is not heard of any more, and time to plan and apply what is left.
 REST_S = 60.0 + LEASE_S + 2 * STOP_GRACE_S + 60.0
-SETUP_S, END_S = 180.0, 120.0
+SETUP_S, END_S = 300.0, 120.0
 WARM_UP_S = 8.0
 # environment -> service, by user; `orders` is of tier 1, so that its production asks sre
 TEAMS = {
@@ -88,6 +88,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="only disturbances with this in their name"
     )
+    parser.add_argument(
+        "--sqlite", action="store_true", help="run on SQLite even where PostgreSQL is installed"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder, whatever the verdict")
     parser.add_argument("--report", type=Path, default=services.ROOT / ".venv" / "chaos-report.md")
     parser.add_argument("--quiet", action="store_true", help="do not say every disturbance")
@@ -103,7 +106,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(arguments: argparse.Namespace, folder: Path, began: float) -> int:
-    machine = services.lay_out(folder, DELAY_S)
+    machine = services.lay_out(folder, DELAY_S, sqlite=arguments.sqlite)
     say(f"Database: {machine}")
     running = services.start(folder)
     try:
