@@ -88,6 +88,8 @@ def _totals(told: Told) -> list[tuple[str, str]]:
         ),
         ("suspects named", str(sum(len(run.suspects) for run in evidence.runs))),
         ("suspects that exist", str(len(verdict["suspects"]))),
+        (witness.DECIDED_TWICE, str(len(verdict[witness.DECIDED_TWICE]))),
+        (witness.LATE, str(len(verdict[witness.LATE]))),
         (
             "killed to interrupted",
             f"median {statistics.median(waits):.1f} s, most {waits[-1]:.1f} s ({len(waits)})"

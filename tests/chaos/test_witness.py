@@ -98,6 +98,18 @@ class TestAJudgeOfTheCloud:
         found = failures(replace(GOOD, events=twice, objects=objects, states=[state(1, "k1", "k2")]))
         assert found == {"double applies"}
 
+    def test_lets_a_second_one_be_that_a_person_decided_on_who_knew_of_the_first(self) -> None:
+        asked = run(*WAY[:7], "interrupted", *WAY[1:4], "needs_approval", *WAY[4:])
+        suspect = Suspect(KEY, "", ("k1",))
+        twice = [event(1, "create", "k1"), event(2, "create", "k2", process=2, at_s=16.5)]
+        evidence = Evidence([asked], [state(1, "k2")], [there("k1"), there("k2")], twice)
+        approved = tuple(replace(move, by_person=move.frm == "needs_approval") for move in asked.moves)
+        told = replace(asked, moves=approved, suspects=(suspect,))
+        assert failures(replace(evidence, runs=[told])) == set()
+        assert "double applies" in failures(replace(evidence, runs=[replace(told, suspects=())])), "not told"
+        by_itself = replace(told, moves=asked.moves)
+        assert failures(replace(evidence, runs=[by_itself])) == {"double applies"}
+
     def test_takes_a_second_one_after_a_delete_for_a_replacement(self) -> None:
         replaced = [event(1, "create", "k1"), event(2, "delete", "k1"), event(3, "create", "k2")]
         good = replace(GOOD, events=replaced, objects=[there("k2")], states=[state(1, "k2")])
@@ -182,6 +194,12 @@ class TestAJudgeOfStates:
 
 
 class TestWhatIsCounted:
+    @pytest.mark.parametrize(("at_s", "late"), [(7.5, 0), (6.5, 1), (9.5, 1)])
+    def test_is_a_change_while_nothing_applied(self, at_s: float, late: int) -> None:
+        verdict = judge(replace(GOOD, events=[event(1, "create", "k1", at_s=at_s)]))
+        assert len(verdict["changes after the run had moved on"]) == late
+        assert verdict.good
+
     def test_is_a_run_that_went_on_by_itself(self) -> None:
         again = (*WAY[:7], "interrupted", *WAY[1:])
         assert continued_by_itself(Evidence([run(*again)], [], [], [])) == 1

@@ -15,6 +15,10 @@ from tests.chaos.evidence import EventSeen, Evidence, Move, ObjectSeen, RunSeen,
 WAITING = frozenset({RunStatus.NEEDS_APPROVAL.value})
 # Nobody is to wait for: work goes on by itself.
 BUSY = frozenset(status.value for status in ACTIVE) - WAITING
+DECIDED_TWICE = "made twice as a person decided"
+LATE = "changes after the run had moved on"
+# In these a Terraform may change the cloud; `interrupted`, until recovery takes the run, is its time to end.
+_CHANGES = frozenset({RunStatus.APPLYING.value, RunStatus.INTERRUPTED.value})
 # Operations that a person did in the cloud, not a run.
 _BEHIND = ("drift", "drift-delete")
 
@@ -59,6 +63,7 @@ def judge(evidence: Evidence) -> Verdict:
         ("broken state chains", _broken_chains(evidence)),
         ("lost states", _lost_states(evidence)),
         ("two at once", _two_at_once(evidence)),
+        (LATE, _late_changes(evidence)),
         ("processes left over", iter(evidence.left_over)),
     ):
         verdict.found[kind] += texts
@@ -162,7 +167,7 @@ def _is_suspected(suspects: list[Suspect], kind: str, identity: str, name: str) 
 def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
     """Replay the log: what is made while it is there already, or changed twice by one run, was applied twice.
 
-    A second one that came after the first was named as a suspect to a person is told, not held against the portal.
+    A second one is told, not held against the portal, when a person wanted it who had the first one named as a suspect.
     """
     suspects = _suspects(evidence)
     living: dict[tuple[str, str, str], dict[str, EventSeen]] = defaultdict(dict)
@@ -177,9 +182,8 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
                     f"process {other.process}, {event.id} at {event.at:%H:%M:%S} by process {event.process}"
                 )
                 named = _is_suspected(suspects[event.workspace], event.type, other.id, event.name)
-                verdict.found[
-                    "made twice, the first one named as a suspect" if named else "double applies"
-                ].append(text)
+                wanted = named and _decided_between(runs.get(event.workspace, []), other.at, event.at)
+                verdict.found[DECIDED_TWICE if wanted else "double applies"].append(text)
             same[event.id] = event
         elif event.operation in ("delete", "drift-delete"):
             same.pop(event.id, None)
@@ -193,6 +197,18 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
                     f"{event.at:%H:%M:%S}"
                 )
             changed[key] = event
+
+
+def _decided_between(runs: list[RunSeen], first: datetime, second: datetime) -> bool:
+    """Tell whether a person approved a plan, or ordered another run, between two instants."""
+    return any(
+        first < moment < second
+        for run in runs
+        for moment in (
+            run.created_at,
+            *(move.at for move in run.moves if move.by_person and move.to == RunStatus.CONFIRMED.value),
+        )
+    )
 
 
 def _run_at(runs: list[RunSeen], at: datetime) -> RunSeen | None:
@@ -218,6 +234,24 @@ def _two_at_once(evidence: Evidence) -> Iterator[str]:
                 break
             if event.process not in seen:
                 seen.append(event.process)
+
+
+def _late_changes(evidence: Evidence) -> Iterator[str]:
+    """Name what was changed while no run of the workspace applied. A Terraform that is out of reach may do so."""
+    runs = evidence.of_workspace()
+    for event in evidence.events:
+        spans = [span for run in runs.get(event.workspace, []) for span in _spans_of_change(run)]
+        if event.operation not in _BEHIND and not any(begin <= event.at <= end for begin, end in spans):
+            ends = [end for _, end in spans if end < event.at]
+            late = f"{(event.at - max(ends)).total_seconds():.1f} s" if ends else "before any apply"
+            yield f"{event.operation} {event.type} {event.id} of workspace {event.workspace}: {late}"
+
+
+def _spans_of_change(run: RunSeen) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the stretches in which the run's Terraform may change something."""
+    for move, after in zip(run.moves, (*run.moves[1:], None), strict=True):
+        if move.to in _CHANGES:
+            yield move.at, after.at if after else datetime.max.replace(tzinfo=move.at.tzinfo)
 
 
 def _compare_cloud_with_states(evidence: Evidence, verdict: Verdict) -> None:
