@@ -24,7 +24,8 @@ from tests.chaos.load import BUSY, RECOVERY_RULE, Approver, Book, Caller, Ordere
 from tests.chaos.services import LEASE_S, SHUTDOWN_GRACE_S, STOP_GRACE_S, CannotRun, Services
 from tests.chaos.trouble import DECK, Trouble, ask_database
 
-DELAY_S = 0.7
+# How long a change in the cloud takes, and the making of a key: with three of them an apply outlasts a lease.
+DELAY_S, KEY_S = 0.7, 2.5
 # A minute, the longest lease, a Terraform that is not heard of any more, and time to plan and apply what is left.
 REST_S = 60.0 + LEASE_S + 2 * STOP_GRACE_S + 60.0
 SETUP_S, END_S = 300.0, 120.0
@@ -129,6 +130,7 @@ def _live(arguments: argparse.Namespace, running: Services, machine: str, began:
     from portal.embedded import runtime
 
     runtime.prepare()
+    _slow_down(Path(settings.DRAWBRIDGE_SANDBOX_HOME))
     running.wait_ready()
     say(f"Everything runs at {running.url}; trouble begins, every {arguments.pace:.1f} s")
     book, stop, over = Book(), threading.Event(), threading.Event()
@@ -194,6 +196,14 @@ def _live(arguments: argparse.Namespace, running: Services, machine: str, began:
         at_rest=at_rest,
         defects=report.defects(running.folder / "home" / "log"),
     )
+
+
+def _slow_down(sandbox_home: Path) -> None:
+    from provisioner.sandbox.cloud import Cloud
+
+    cloud = Cloud(str(sandbox_home))
+    cloud.set_delay("aws_kms_key", "create", KEY_S)
+    cloud.close()
 
 
 def _quiet(text: str) -> None:

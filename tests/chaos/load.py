@@ -141,7 +141,7 @@ class Orderer(threading.Thread):
             return
         newest = {run["workspace_id"]: run for run in reversed(runs)}
         busy = [run for run in newest.values() if run["status"] in BUSY]
-        if busy and self._choices.random() < 0.06:
+        if busy and self._choices.random() < 0.03:
             self._act(self._choices.choice(busy), "cancel")
             return
         if len(busy) >= MOST_BUSY // 2 + 1:
