@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioner.domain.run import TERMINAL
 from tests.chaos import witness
 from tests.chaos.evidence import Evidence
 from tests.chaos.load import Book
@@ -15,6 +16,9 @@ from tests.chaos.trouble import APPLYING, Done
 from tests.chaos.witness import FAILING, Verdict
 
 MOST_SHOWN = 20
+TURNS = frozenset(
+    {"applying", "interrupted", "plan_queued", "needs_approval", *(str(status) for status in TERMINAL)}
+)
 OUTAGES = frozenset(
     {"OperationalError", "AdminShutdown", "InterfaceError", "ConnectionError", "ConnectionRefusedError"}
 )
@@ -144,8 +148,17 @@ def _lines(told: Told) -> Iterator[str]:
     yield from _section(
         "Exceptions in the processes' logs", [f"{n} × {text}" for text, n in told.defects.most_common()]
     )
+    yield from _section("Interrupted runs", list(_interrupted(told.evidence)))
     if told.stubborn:
         yield from _section("Processes that did not end on SIGTERM and were killed", [str(told.stubborn)])
+
+
+def _interrupted(evidence: Evidence) -> Iterator[str]:
+    """Tell the way of every run that was interrupted."""
+    for run in evidence.runs:
+        if any(move.to == "interrupted" for move in run.moves):
+            way = ", ".join(f"{move.to} {move.at:%H:%M:%S}" for move in run.moves if move.to in TURNS)
+            yield f"{run.id} of workspace {run.workspace} ({run.kind}; {len(run.suspects)} suspects): {way}"
 
 
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:

@@ -182,8 +182,9 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
                     f"process {other.process}, {event.id} at {event.at:%H:%M:%S} by process {event.process}"
                 )
                 named = _is_suspected(suspects[event.workspace], event.type, other.id, event.name)
-                wanted = named and _decided_between(runs.get(event.workspace, []), other.at, event.at)
-                verdict.found[DECIDED_TWICE if wanted else "double applies"].append(text)
+                decided = named and _decision_between(runs.get(event.workspace, []), other.at, event.at)
+                kind = DECIDED_TWICE if decided else "double applies"
+                verdict.found[kind].append(f"{text}; {decided or 'nobody decided on it'}")
             same[event.id] = event
         elif event.operation in ("delete", "drift-delete"):
             same.pop(event.id, None)
@@ -199,16 +200,16 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
             changed[key] = event
 
 
-def _decided_between(runs: list[RunSeen], first: datetime, second: datetime) -> bool:
-    """Tell whether a person approved a plan, or ordered another run, between two instants."""
-    return any(
-        first < moment < second
+def _decision_between(runs: list[RunSeen], first: datetime, second: datetime) -> str:
+    """Return what a person decided between two instants: to approve a plan, or to order another run; "" if nothing."""
+    decisions = [(run.created_at, f"run {run.id} ({run.kind}) was ordered") for run in runs]
+    decisions += [
+        (move.at, f"run {run.id} was approved")
         for run in runs
-        for moment in (
-            run.created_at,
-            *(move.at for move in run.moves if move.by_person and move.to == RunStatus.CONFIRMED.value),
-        )
-    )
+        for move in run.moves
+        if move.by_person and move.to == RunStatus.CONFIRMED.value
+    ]
+    return next((f"{told} at {at:%H:%M:%S}" for at, told in sorted(decisions) if first < at < second), "")
 
 
 def _run_at(runs: list[RunSeen], at: datetime) -> RunSeen | None:
