@@ -10,12 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from provisioner.domain.approval import ApprovalRules
 from provisioner.domain.cost import PriceBook, parse_price_book
+
+log = structlog.get_logger(__name__)
 
 _TAGGABLE = Path(__file__).with_name("taggable.json")
 
@@ -30,10 +33,26 @@ class Policy:
     digest: str
 
 
+# The newest policy of each file that could be read: an edit that cannot be read does not replace it.
+_in_force: dict[str, Policy] = {}
+
+
 def current() -> Policy:
-    """Return the policy in force; an edit of the file is seen at once. Raises ImproperlyConfigured."""
+    """Return the policy in force; an edit of the file is seen at once.
+
+    An edit that cannot be read is logged and the policy before it stays in force. Raises ImproperlyConfigured when
+    there is none before it.
+    """
     path = Path(settings.DRAWBRIDGE_POLICY_FILE)
-    return _load_policy(str(path), _stamp(path))
+    try:
+        policy = _load_policy(str(path), _stamp(path))
+    except ImproperlyConfigured as error:
+        if str(path) not in _in_force:
+            raise
+        log.error("policy.refused", reason=str(error), in_force=_in_force[str(path)].digest)
+        return _in_force[str(path)]
+    _in_force[str(path)] = policy
+    return policy
 
 
 def price_book(region: str) -> PriceBook:

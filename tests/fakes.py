@@ -71,6 +71,7 @@ class FakeEngine:
     busy: set[str] = field(default_factory=set)
     rescued: dict[str, bytes] = field(default_factory=dict)
     objects: tuple[CloudObject, ...] | None = ()
+    engine_version: str = "1.11.4"
 
     def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
         self.planned.append(spec)
@@ -82,10 +83,13 @@ class FakeEngine:
         return PlanOutcome(
             plan_file=b"plan of " + spec.run_id.encode(),
             document=(self.document or _one_database)(spec),
-            engine_version="1.11.4",
-            engine_name="terraform",
+            engine_version=self.engine_version,
+            engine_name="Terraform",
             lock_file=b"# lock",
         )
+
+    def version(self) -> tuple[str, str]:
+        return "Terraform", self.engine_version
 
     def is_busy(self, run_id: str) -> bool:
         return run_id in self.busy
@@ -110,7 +114,7 @@ class FakeEngine:
         if self.apply_error:
             raise self.apply_error
         store_state(spec)
-        return ApplyOutcome(engine_version="1.11.4")
+        return ApplyOutcome(engine_version=self.engine_version)
 
 
 def state_document(spec: RunSpec, serial: int) -> dict[str, Any]:

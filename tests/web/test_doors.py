@@ -118,7 +118,7 @@ class TestEveryPage:
         answer = client.get(reverse("runs"))
         assert answer.status_code == 503
         assert int(answer["Retry-After"]) > 0
-        assert b"The database does not answer" in answer.content
+        assert b"cannot reach its database" in answer.content
         assert b"10.0.0.7" not in answer.content
 
 
