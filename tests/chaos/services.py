@@ -155,7 +155,7 @@ class Services:
                 answer = response.text[:200]
             time.sleep(0.3)
         raise CannotRun(
-            f"The portal was not ready within {within_s:.0f} s; its last answer: {answer}. See {self.folder}/log."
+            f"The portal was not ready within {within_s:.0f} s; its last answer: {answer}. See {self.folder}/home/log."
         )
 
     def stop_work(self, seconds: float) -> None:
