@@ -110,6 +110,15 @@ class TestAJudgeOfTheCloud:
         by_itself = replace(told, moves=asked.moves)
         assert failures(replace(evidence, runs=[by_itself])) == {"double applies"}
 
+    def test_does_not_take_a_name_that_came_after_the_second_one_for_a_warning(self) -> None:
+        first = run(*WAY[:7], "errored")
+        retried = run(
+            *WAY[:7], "interrupted", *WAY[1:], run_id="r2", began_s=20, suspects=[Suspect(KEY, "", ("k1",))]
+        )
+        twice = [event(1, "create", "k1"), event(2, "create", "k2", process=2, at_s=27.5)]
+        evidence = Evidence([first, retried], [state(1, "k2")], [there("k1"), there("k2")], twice)
+        assert failures(evidence) == {"double applies"}
+
     def test_takes_a_second_one_after_a_delete_for_a_replacement(self) -> None:
         replaced = [event(1, "create", "k1"), event(2, "delete", "k1"), event(3, "create", "k2")]
         good = replace(GOOD, events=replaced, objects=[there("k2")], states=[state(1, "k2")])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from provisioner.domain.run import ACTIVE, RunStatus, can_move
+from provisioner.domain.run import ACTIVE, TERMINAL, RunStatus, can_move
 from tests.chaos.evidence import EventSeen, Evidence, Move, ObjectSeen, RunSeen, StateSeen, Suspect
 
 # What may stand still: a person is asked, and it says so. An interrupted run goes on: recovery takes it up.
@@ -169,7 +169,6 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
 
     A second one is told, not held against the portal, when a person wanted it who had the first one named as a suspect.
     """
-    suspects = _suspects(evidence)
     living: dict[tuple[str, str, str], dict[str, EventSeen]] = defaultdict(dict)
     changed: dict[tuple[str, str, str], EventSeen] = {}
     runs = evidence.of_workspace()
@@ -181,10 +180,11 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
                     f"{event.type} {event.name} of workspace {event.workspace}: {other.id} at {other.at:%H:%M:%S} by "
                     f"process {other.process}, {event.id} at {event.at:%H:%M:%S} by process {event.process}"
                 )
-                named = _is_suspected(suspects[event.workspace], event.type, other.id, event.name)
-                decided = named and _decision_between(runs.get(event.workspace, []), other.at, event.at)
+                decided = _decision_between(runs.get(event.workspace, []), other, event)
                 kind = DECIDED_TWICE if decided else "double applies"
-                verdict.found[kind].append(f"{text}; {decided or 'nobody decided on it'}")
+                verdict.found[kind].append(
+                    f"{text}; {decided or 'nobody who was told of the first decided on it'}"
+                )
             same[event.id] = event
         elif event.operation in ("delete", "drift-delete"):
             same.pop(event.id, None)
@@ -200,8 +200,18 @@ def _double_applies(evidence: Evidence, verdict: Verdict) -> None:
             changed[key] = event
 
 
-def _decision_between(runs: list[RunSeen], first: datetime, second: datetime) -> str:
-    """Return what a person decided between two instants: to approve a plan, or to order another run; "" if nothing."""
+def _decision_between(runs: list[RunSeen], first: EventSeen, second: EventSeen) -> str:
+    """Return what a person decided after the first object was named and before the second was made; "" if nothing.
+
+    What counts is to approve a plan or to order another run. A name that comes after the second is no warning.
+    """
+    named = [
+        move.at
+        for run in runs
+        if _is_suspected(list(run.suspects), first.type, first.id, first.name)
+        for move in run.moves
+        if (move.frm == RunStatus.INTERRUPTED.value or RunStatus(move.to) in TERMINAL) and move.at > first.at
+    ]
     decisions = [(run.created_at, f"run {run.id} ({run.kind}) was ordered") for run in runs]
     decisions += [
         (move.at, f"run {run.id} was approved")
@@ -209,7 +219,10 @@ def _decision_between(runs: list[RunSeen], first: datetime, second: datetime) ->
         for move in run.moves
         if move.by_person and move.to == RunStatus.CONFIRMED.value
     ]
-    return next((f"{told} at {at:%H:%M:%S}" for at, told in sorted(decisions) if first < at < second), "")
+    for at, told in sorted(decisions):
+        if any(moment <= at < second.at for moment in named):
+            return f"{told} at {at:%H:%M:%S}"
+    return ""
 
 
 def _run_at(runs: list[RunSeen], at: datetime) -> RunSeen | None:
