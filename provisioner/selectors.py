@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,15 @@ from catalog.models import Service, Team
 from provisioner import crypto
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import Plan, parse_plan
-from provisioner.domain.run import ACTIVE, RunStatus
+from provisioner.domain.run import ACTIVE, RunKind, RunStatus
+from provisioner.logs import reading
 from provisioner.models import (
     ApprovalDecision,
     ApprovalStep,
     Request,
     Run,
-    RunLogLine,
     RunPlan,
     StateVersion,
     Workspace,
@@ -31,6 +32,7 @@ from provisioner.models import (
 
 Person = User | AnonymousUser
 
+LOG_LOOK_S = reading.LOOK_EVERY_S
 PLATFORM = "platform"
 # Groups that see every team's runs because they decide about them.
 SEES_ALL = frozenset({"finops", "sre", PLATFORM})
@@ -92,6 +94,16 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     if not groups_of(user) & SEES_ALL:
         runs = runs.filter(workspace__service__owner_team__in=_teams(user))
     return runs.order_by("-created_at", "id")
+
+
+def without_checks(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Leave drift checks out: they change nothing, and there is one for every workspace and day."""
+    return runs.exclude(kind=RunKind.DRIFT_CHECK.value)
+
+
+def newest_check_of(workspace: Workspace) -> Run | None:
+    """Return the newest drift check of a workspace, whatever became of it, or None."""
+    return workspace.runs.filter(kind=RunKind.DRIFT_CHECK.value).order_by("-created_at", "-id").first()
 
 
 def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:
@@ -236,13 +248,28 @@ def progress_of(run: Run, plan: RunPlan | None) -> Progress | None:
     total = sum(weight * plan.counts.get(verb, 0) for verb, weight in weights.items())
     if run.status == RunStatus.APPLIED:
         return Progress(total, total)
-    done = RunLogLine.objects.filter(run=run, phase="apply", text__contains=" complete after ").count()
-    return Progress(min(done, total), total)
+    return Progress(min(run.changes_done, total), total)
 
 
-def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[RunLogLine]:
-    """Return log lines with a sequence above `after`, at most `limit`, in order."""
-    return list(RunLogLine.objects.filter(run=run, sequence__gt=after).order_by("sequence")[:limit])
+def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[LogEntry]:
+    """Return the lines above `after` that the run had when it was read, in order: at most `limit`, fewer when long.
+
+    There are more while the last one's sequence is below `run.log_last_sequence`. Raises LogUnreadable.
+    """
+    return reading.lines(run, after, limit)
+
+
+def whole_log(run: Run) -> Iterator[LogEntry]:
+    """Yield every line that the run has now, whenever it was read. Raises LogUnreadable."""
+    return reading.all_lines(run)
+
+
+def log_end(run_id: uuid.UUID) -> tuple[int, bool]:
+    """Return the sequence of the newest line and whether the run is over, as of LOG_LOOK_S ago at most.
+
+    For those who wait, after `run_visible`: they share one query.
+    """
+    return reading.newest(run_id)
 
 
 def newest_state(workspace_id: uuid.UUID) -> StateVersion | None:

@@ -1,4 +1,4 @@
-"""Teams, services, cost centers and environments: everyone who is signed in may read them."""
+"""Teams, services, cost centers, environments and target accounts: everyone who is signed in may read them."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.urls import path
 from rest_framework.generics import RetrieveAPIView
 
-from catalog.models import CostCenter, Criticality, Environment, Service, Team
+from catalog.models import CostCenter, Criticality, Environment, Service, TargetAccount, Team
 from provisioner import selectors
 from provisioner.api.serializers import organisation as documents
 from provisioner.api.view import ApiView, ListView
@@ -51,12 +51,30 @@ class CostCenterDetail(ApiView, RetrieveAPIView[Any]):
     lookup_field = "slug"
 
 
+class TargetAccounts(ListView):
+    """Target accounts: what runs are applied in, and how many run there at once."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TargetAccountSerializer
+    queryset = TargetAccount.objects.all()
+    ordering = ("slug",)
+
+
+class TargetAccountDetail(ApiView, RetrieveAPIView[Any]):
+    """One target account."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TargetAccountSerializer
+    queryset = TargetAccount.objects.all()
+    lookup_field = "slug"
+
+
 class Environments(ListView):
     """Environments, lowest position first."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.EnvironmentSerializer
-    queryset = Environment.objects.all()
+    queryset = Environment.objects.select_related("account")
     ordering = ("position", "slug")
 
 
@@ -65,7 +83,7 @@ class EnvironmentDetail(ApiView, RetrieveAPIView[Any]):
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.EnvironmentSerializer
-    queryset = Environment.objects.all()
+    queryset = Environment.objects.select_related("account")
     lookup_field = "slug"
 
 
@@ -110,6 +128,8 @@ urlpatterns: list[Any] = [
     path("services/<slug:slug>/", ServiceDetail.as_view(), name="service"),
     path("cost-centers/", CostCenters.as_view(), name="cost-centers"),
     path("cost-centers/<slug:slug>/", CostCenterDetail.as_view(), name="cost-center"),
+    path("target-accounts/", TargetAccounts.as_view(), name="target-accounts"),
+    path("target-accounts/<slug:slug>/", TargetAccountDetail.as_view(), name="target-account"),
     path("environments/", Environments.as_view(), name="environments"),
     path("environments/<slug:slug>/", EnvironmentDetail.as_view(), name="environment"),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path
 
-from provisioner.api import approvals, catalog, evaluations, organisation, requests, runs, workspaces
+from provisioner.api import approvals, catalog, drift, evaluations, organisation, requests, runs, workspaces
 from provisioner.api.state import StateView
 
 urlpatterns: list[Any] = [
@@ -14,6 +14,7 @@ urlpatterns: list[Any] = [
     *runs.urlpatterns,
     *approvals.urlpatterns,
     *workspaces.urlpatterns,
+    *drift.urlpatterns,
     *organisation.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

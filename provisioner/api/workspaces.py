@@ -20,7 +20,7 @@ from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.run import ACTIVE
 from provisioner.models import Run, StateVersion, Workspace
-from provisioner.services import submit, upgrade
+from provisioner.services import drift, submit, upgrade
 
 READ: dict[str, str] = {"GET": "workspaces:read"}
 
@@ -39,6 +39,12 @@ class WorkspaceFilter(django_filters.FilterSet):
     criticality = django_filters.ChoiceFilter(field_name="service__criticality", choices=Criticality.choices)
     expiring_before = django_filters.IsoDateTimeFilter(
         field_name="expires_at", lookup_expr="lt", label="Expires before this instant (ISO 8601)."
+    )
+    drifted = django_filters.BooleanFilter(
+        field_name="drifted_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Those whose newest drift check found a difference (true), or not.",
     )
     open = django_filters.BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Only what is still there (true) or gone (false)."
@@ -80,7 +86,7 @@ class WorkspaceDetail(ApiView):
 
 
 class WorkspaceRuns(ApiView):
-    """Change, upgrade or destroy a workspace; its runs are at `/runs/?workspace=`."""
+    """Change, upgrade, destroy or check a workspace; its runs are at `/runs/?workspace=`."""
 
     required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
     serializer_class = documents.NewRunSerializer
@@ -88,7 +94,9 @@ class WorkspaceRuns(ApiView):
     @extend_schema(operation_id="workspaces_runs_create", responses={201: RunDetailSerializer})
     def post(self, request: Request, workspace_id: uuid.UUID) -> Response:
         wanted = self.body(request)
-        if wanted["kind"] == documents.DESTROY:
+        if wanted["kind"] == documents.DRIFT_CHECK:
+            run = drift.submit_check(workspace_id, requester=self.caller(), now=self.now())
+        elif wanted["kind"] == documents.DESTROY:
             run = submit.submit_destroy(
                 workspace_id, justification=wanted["justification"], requester=self.caller(), now=self.now()
             )

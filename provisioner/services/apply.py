@@ -47,6 +47,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
                     plan_file,
                     run.plan.lock_file.encode(),
                     on_line=runlog.write,
+                    on_tick=runlog.tick,
                     stop=claim.stop,
                 )
             except EngineError as error:

@@ -17,7 +17,7 @@ from catalog.parameters import Filled, fill_parameters
 from provisioner import selectors
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RunKind
-from provisioner.services import lifecycle
+from provisioner.services import lifecycle, system
 
 Row = TypeVar("Row", Service, Environment)
 
@@ -95,7 +95,7 @@ def resolve(ask: Ask, *, requester: User, kind: RunKind = RunKind.PROVISION) -> 
     errors.extend(_text_problems(ask))
     if errors or item is None or version is None or service is None or environment is None:
         raise InvalidAsk("The order names something that is not there; see each field.", errors=tuple(errors))
-    if not selectors.owns(requester, service):
+    if not selectors.owns(requester, service) and not system.is_portal(requester):
         raise NotYourService(
             f"The service {service.slug} belongs to {service.owner_team.name}, and you are not a member of that team. "
             "Ask a member to order, or ask a platform engineer to add you to the team."

@@ -15,7 +15,7 @@ from provisioner import queue, selectors
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RETRYABLE, RunKind, RunStatus
 from provisioner.models import Request, Run, Workspace
-from provisioner.services import audit, transition, upgrade
+from provisioner.services import audit, give_way, transition, upgrade
 from provisioner.services.ask import Ask, InvalidAsk, NotYourService
 from provisioner.services.evaluate import Evaluation, derived_tags, evaluate
 from provisioner.services.findings import documents
@@ -84,7 +84,7 @@ class NotRetryable(Refusal):
 def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     """Order something new. Raises InvalidAsk, NotYourService, GuardrailRefused and NameTaken."""
     evaluation = evaluate(ask, requester=requester, now=now)
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     resolved = evaluation.resolved
     workspace_id, request_id = uuid.uuid4(), uuid.uuid4()
     tags = derived_tags(resolved, workspace_id=str(workspace_id), request_id=str(request_id))
@@ -103,9 +103,9 @@ def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
-            return _start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
+            return start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
     except IntegrityError as error:
-        raise _name_taken(workspace, requester) from error
+        raise name_taken(workspace, requester) from error
 
 
 def submit_update(
@@ -138,10 +138,10 @@ def submit_update(
         kind=RunKind.UPDATE,
         before=workspace.estimate_usd_month or Decimal(0),
     )
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     try:
         with transaction.atomic():
-            return _start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
+            return start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
     except IntegrityError as error:
         raise _busy(workspace) from error
 
@@ -168,10 +168,10 @@ def submit_upgrade(
         now=now,
         justification=justification,
     )
-    _refuse_bad(wanted.evaluation)
+    refuse_bad(wanted.evaluation)
     try:
         with transaction.atomic():
-            return _start(
+            return start(
                 workspace, wanted.evaluation, wanted.ask, RunKind.UPGRADE, requester, now, uuid.uuid4()
             )
     except IntegrityError as error:
@@ -236,7 +236,10 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
         raise NotRetryable(
             f"The run is {old.status.replace('_', ' ')}. Only a run that failed or was stopped can be retried."
         )
-    newest = workspace.runs.order_by("-created_at", "-id").first()
+    runs = workspace.runs.order_by("-created_at", "-id")
+    if old.kind != RunKind.DRIFT_CHECK.value:
+        runs = runs.exclude(kind=RunKind.DRIFT_CHECK.value)  # changes nothing, so it outdates nothing
+    newest = runs.first()
     if newest is not None and newest.pk != old.pk:
         raise NotRetryable(f"A newer run exists on {workspace.name}: {newest.pk}. Look at that one.")
     if workspace.closed_at is not None and workspace.applied_at is not None:
@@ -259,10 +262,11 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
     except IntegrityError as error:
         if selectors.active_run_of(workspace) is not None:
             raise _busy(workspace) from error
-        raise _name_taken(workspace, requester) from error
+        raise name_taken(workspace, requester) from error
 
 
-def _refuse_bad(evaluation: Evaluation) -> None:
+def refuse_bad(evaluation: Evaluation) -> None:
+    """Raise InvalidAsk or GuardrailRefused when the order cannot be taken."""
     if evaluation.problems:
         raise InvalidAsk(
             "Some fields cannot be taken as they are; see each.",
@@ -274,7 +278,7 @@ def _refuse_bad(evaluation: Evaluation) -> None:
         raise GuardrailRefused(f"{first.what} {first.why} {first.fix}", findings=evaluation.findings)
 
 
-def _start(
+def start(
     workspace: Workspace,
     evaluation: Evaluation,
     ask: Ask,
@@ -313,6 +317,7 @@ def _start(
 
 
 def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered") -> Run:
+    give_way.give_way(run.workspace, actor=requester, now=now)
     transition.begin(run, now=now, actor=requester, reason=reason)
     transition.move(run.pk, RunStatus.PENDING, RunStatus.PLAN_QUEUED, now=now, reason="waits for a worker")
     run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
@@ -336,7 +341,7 @@ def _changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
         raise WorkspaceClosed(
             f"Nothing is left of {workspace.name}: it was destroyed or never made. Order it anew."
         )
-    if selectors.active_run_of(workspace) is not None:
+    if give_way.holder_of(workspace) is not None:
         raise _busy(workspace)
     return workspace
 
@@ -366,7 +371,8 @@ def _busy(workspace: Workspace) -> WorkspaceBusy:
     )
 
 
-def _name_taken(workspace: Workspace, requester: User) -> NameTaken:
+def name_taken(workspace: Workspace, requester: User) -> NameTaken:
+    """Return the refusal of a name; it names the holder's run to whoever ordered that."""
     holder = Workspace.objects.filter(
         item=workspace.item, environment=workspace.environment, name=workspace.name, closed_at__isnull=True
     ).first()

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from provisioner.domain.run import RunKind, RunStatus
 from provisioner.web import words
 
 register = template.Library()
@@ -53,8 +54,10 @@ def chip(word: words.Word) -> SafeString:
 
 
 @register.simple_tag
-def status_chip(status: str) -> SafeString:
+def status_chip(status: str, kind: str = "") -> SafeString:
     """Draw a run status."""
+    if kind == RunKind.DRIFT_CHECK and status == RunStatus.PLANNED_AND_FINISHED:
+        return chip(words.CHECKED)
     return chip(words.STATUSES.get(status, words.UNKNOWN))
 
 
@@ -62,6 +65,12 @@ def status_chip(status: str) -> SafeString:
 def verb_chip(verb: str) -> SafeString:
     """Draw what a plan does to a resource."""
     return chip(words.VERBS.get(verb, words.UNKNOWN))
+
+
+@register.simple_tag
+def drift_chip(verb: str = "") -> SafeString:
+    """Draw what became of an object, or that a workspace has drifted."""
+    return chip(words.DRIFTS.get(verb, words.DRIFTED))
 
 
 @register.simple_tag

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from provisioner import selectors
+from provisioner.web.queue import list_context
 from provisioner.web.requests import signed_in
 
 SHOWN = 5
@@ -17,9 +18,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the start page."""
     user = signed_in(request)
     steps = list(selectors.approval_steps_visible_to(user)[:50])
+    rows = list(selectors.without_checks(selectors.runs_visible_to(user))[:SHOWN])
     context = {
+        **list_context(rows),
         "decidable": [step for step in steps if selectors.can_decide(user, step)][:SHOWN],
         "workspaces": selectors.workspaces_visible_to(user).filter(closed_at__isnull=True)[:SHOWN],
-        "rows": selectors.runs_visible_to(user)[:SHOWN],
+        "rows": rows,
     }
     return render(request, "home.html", context)

@@ -3,7 +3,19 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from provisioner.web import approvals, catalog, home, order, runs, session, upgrades, workspaces
+from provisioner.web import (
+    approvals,
+    catalog,
+    drift,
+    home,
+    order,
+    queue,
+    run_log,
+    runs,
+    session,
+    upgrades,
+    workspaces,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -16,11 +28,13 @@ urlpatterns = [
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:run_id>/", runs.run, name="run"),
     path("runs/<uuid:run_id>/live/", runs.run_live, name="run-live"),
-    path("runs/<uuid:run_id>/log/", runs.run_log, name="run-log"),
+    path("runs/<uuid:run_id>/log/", run_log.run_log, name="run-log"),
+    path("runs/<uuid:run_id>/log.txt", run_log.run_log_text, name="run-log-text"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/discard/", runs.discard, name="run-discard"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
     path("runs/<uuid:run_id>/decide/", approvals.decide, name="run-decide"),
+    path("queue/", queue.queue, name="queue"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("workspaces/", workspaces.workspaces, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
@@ -30,5 +44,7 @@ urlpatterns = [
     path(
         "workspaces/<uuid:workspace_id>/upgrade/live/", upgrades.upgrade_live, name="workspace-upgrade-live"
     ),
+    path("workspaces/<uuid:workspace_id>/drift/", drift.drift, name="workspace-drift"),
+    path("workspaces/<uuid:workspace_id>/drift/check/", drift.check, name="workspace-check-drift"),
     path("workspaces/<uuid:workspace_id>/destroy/", workspaces.destroy, name="workspace-destroy"),
 ]

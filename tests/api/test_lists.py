@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from catalog.models import CatalogItem, CatalogItemVersion, Service, Team
+from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service, TargetAccount, Team
 from provisioner.domain.run import RunStatus
 from provisioner.models import StateVersion, Workspace
 from tests.api.rows import make_run
@@ -23,6 +23,7 @@ LISTS = [
     "/api/v1/teams/",
     "/api/v1/cost-centers/",
     "/api/v1/environments/",
+    "/api/v1/target-accounts/",
 ]
 # token, groups, page, two prefetches at most
 QUERIES = 5
@@ -33,6 +34,7 @@ def many(org: Organisation, published: CatalogItemVersion) -> None:
     """Write more rows than a page of three holds, of everything that is listed."""
     for number in range(7):
         make_run(org, published, number=number)
+        TargetAccount.objects.create(slug=f"account-{number}", name="A")
         team = Team.objects.create(slug=f"team-{number}", name="T")
         Service.objects.create(
             slug=f"service-{number}",
@@ -163,6 +165,17 @@ class TestTheOrganisation:
         slugs = [row["slug"] for row in client.get("/api/v1/environments/").json()["results"]]
         assert slugs == ["development", "staging", "production"]
         assert client.get("/api/v1/services/none/").status_code == 404
+
+    def test_tells_the_account_of_an_environment_and_its_limit(
+        self, org: Organisation, with_token: Any
+    ) -> None:
+        account = TargetAccount.objects.create(slug="shared", name="Shared", max_running=3)
+        Environment.objects.filter(slug="production").update(account=account)
+        client, document = with_token(org.outsider), {"slug": "shared", "name": "Shared", "max_running": 3}
+        assert client.get("/api/v1/target-accounts/shared/").json() == document
+        assert client.get("/api/v1/target-accounts/").json()["results"] == [document]
+        assert client.get("/api/v1/environments/production/").json()["account"] == document
+        assert client.get("/api/v1/environments/staging/").json()["account"] is None
 
 
 class TestAWorkspace:

@@ -123,7 +123,7 @@ class TestEveryPage:
 
 
 class TestAnotherTeam:
-    @pytest.mark.parametrize("name", ["run", "run-live", "run-log"])
+    @pytest.mark.parametrize("name", ["run", "run-live", "run-log", "run-log-text"])
     def test_gets_404_for_a_run(self, sign_in: SignIn, order: Order, name: str) -> None:
         address = reverse(name, args=[order().pk])
         assert sign_in("outsider").get(address).status_code == 404

@@ -15,11 +15,22 @@ class CostCenterSerializer(RefSerializer):
     """A cost center."""
 
 
+class TargetAccountSerializer(RefSerializer):
+    """A cloud account that runs are applied in."""
+
+    max_running = serializers.IntegerField(
+        read_only=True, help_text="So many runs at most are planned and applied in it at once."
+    )
+
+
 class EnvironmentSerializer(RefSerializer):
     """An environment; the lowest position comes first."""
 
     position = serializers.IntegerField(read_only=True)
     is_production = serializers.BooleanField(read_only=True)
+    account = TargetAccountSerializer(
+        read_only=True, allow_null=True, help_text="Null where only the workers are the limit."
+    )
 
 
 class ServiceSerializer(RefSerializer):

@@ -19,7 +19,7 @@ from provisioner.api.serializers.requests import WORD_MAX_LENGTH, EvaluationSeri
 from provisioner.models import Workspace
 from provisioner.services.ask import JUSTIFICATION_MAX
 
-UPDATE, UPGRADE, DESTROY = "update", "upgrade", "destroy"
+UPDATE, UPGRADE, DESTROY, DRIFT_CHECK = "update", "upgrade", "destroy", "drift_check"
 
 
 class ActiveRunSerializer(serializers.Serializer[Any]):
@@ -51,6 +51,10 @@ class WorkspaceSerializer(serializers.Serializer[Any]):
     applied_at = serializers.DateTimeField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
     closed_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    drift_checked_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    drifted_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When drift was first found; null when in sync."
+    )
     estimate_usd_month = UsdField(allow_null=True)
     unpriced_count = serializers.IntegerField(read_only=True)
     active_run = serializers.SerializerMethodField()
@@ -112,7 +116,7 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
 class NewRunSerializer(StrictSerializer):
     """What is to happen to the workspace."""
 
-    kind = serializers.ChoiceField(choices=[UPDATE, UPGRADE, DESTROY])
+    kind = serializers.ChoiceField(choices=[UPDATE, UPGRADE, DESTROY, DRIFT_CHECK])
     version = TextField(
         max_length=WORD_MAX_LENGTH,
         required=False,
@@ -126,16 +130,18 @@ class NewRunSerializer(StrictSerializer):
     justification = TextField(max_length=JUSTIFICATION_MAX, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["kind"] == DESTROY and "parameters" in attrs:
+        named = {UPDATE: "An update", DESTROY: "A destroy", DRIFT_CHECK: "A drift check"}.get(
+            attrs["kind"], ""
+        )
+        if attrs["kind"] in (DESTROY, DRIFT_CHECK) and "parameters" in attrs:
             raise ValidationError(
-                {"parameters": [ErrorDetail("A destroy takes no parameters. Leave them out.", "not_allowed")]}
+                {"parameters": [ErrorDetail(f"{named} takes no parameters. Leave them out.", "not_allowed")]}
             )
         if attrs["kind"] != UPGRADE and "version" in attrs:
-            why = f"An {attrs['kind']}" if attrs["kind"] == UPDATE else "A destroy"
             raise ValidationError(
                 {
                     "version": [
-                        ErrorDetail(f"{why} takes no version; order an upgrade instead.", "not_allowed")
+                        ErrorDetail(f"{named} takes no version; order an upgrade instead.", "not_allowed")
                     ]
                 }
             )
