@@ -13,7 +13,7 @@ from django.db import transaction
 
 from catalog import manifest as catalog_manifest
 from provisioner import policy, queue, selectors
-from provisioner.domain import approval, cost, guardrails, tags
+from provisioner.domain import approval, cost, guardrails, recovery, tags
 from provisioner.domain import plan as plans
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
@@ -124,6 +124,9 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     estimate = cost.estimate(cost.resources_from_plan(plan_), book)
     delta = estimate.usd_month - (run.workspace.estimate_usd_month or Decimal(0))
     variables_digest = plans.variables_digest(run.variables)
+    digest = plans.plan_digest(document, run.item_version.module_digest, variables_digest)
+    if recover.is_recovering(run):
+        digest = recovery.digest_of_left(digest, str(run.interrupted_at))
     steps = approval.route(
         kind=kind,
         environment=environment.slug,
@@ -138,7 +141,7 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     return Judgement(
         plan=plan_,
         document=document,
-        digest=plans.plan_digest(document, run.item_version.module_digest, variables_digest),
+        digest=digest,
         variables_digest=variables_digest,
         findings=findings,
         estimate=estimate,

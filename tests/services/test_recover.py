@@ -263,6 +263,22 @@ class TestAnInterruptedApply:
         lose_the_worker(cut_short)
         assert recover.recover(now=now(), engine=fake)["handed_on"] == 1
 
+    def test_is_not_answered_by_an_approval_from_before_the_interruption(
+        self, order: Order, fake: FakeEngine, org: Organisation
+    ) -> None:
+        fake.document = two_resources
+        run = planned(order("production"), fake)
+        for step in selectors.steps_of(run):
+            decide(run, org, step.group)
+        before = run.plan.digest
+        in_the_middle(run, fake)  # no state is saved, so the same plan comes out again
+        lose_the_worker(run)
+        wait_out_the_grace(run)
+        run = recovered(run, fake)
+        assert run.status == RunStatus.NEEDS_APPROVAL
+        assert selectors.plan_of(run).digest != before  # type: ignore[union-attr]
+        assert {step.group for step in selectors.steps_of(run)} >= {"sre"}
+
     def test_remembers_the_suspects_of_an_earlier_interruption(
         self, cut_short: Run, fake: FakeEngine, org: Organisation
     ) -> None:
