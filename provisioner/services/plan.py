@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from catalog import manifest as catalog_manifest
-from provisioner import policy, queue, selectors
+from provisioner import notify, policy, queue, selectors
 from provisioner.domain import approval, cost, guardrails, recovery, tags
 from provisioner.domain import plan as plans
 from provisioner.domain.approval import StepSpec
@@ -240,7 +240,11 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
-        steps = approval.with_recovery(steps, decision.reasons, group=policy.current().recovery_group)
+        group = policy.current().recovery_group
+        steps = approval.with_recovery(steps, decision.reasons, group=group)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+    elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
+        steps = approval.with_recovery(steps, reasons, group=policy.current().recovery_group)
     if not judgement.plan.has_changes:
         transition.move(
             run.pk, planned, RunStatus.PLANNED_AND_FINISHED, now=now, reason="the plan changes nothing"
