@@ -7,7 +7,7 @@ COPY requirements-engine.lock .
 RUN /opt/venv/bin/pip install --no-cache-dir --no-input --require-hashes -r requirements-engine.lock
 COPY . .
 ENV PATH=/opt/venv/bin:$PATH DRAWBRIDGE_HOME=/var/lib/drawbridge
-RUN python manage.py collectstatic --no-input --verbosity 0
+RUN python manage.py collectstatic --no-input --verbosity 0 && mkdir -m 700 /var/lib/drawbridge/archive
 
 FROM python:3.13-slim-trixie
 # For modules in Git repositories: read by sync_catalog over https and ssh, and by Terraform.

@@ -1,7 +1,8 @@
 # Drawbridge: run it, test it, check it. `make` alone lists the targets.
 #
 # Needs make and Python 3.11, 3.12 or 3.13, nothing else: everything is installed into .venv from the hashed
-# lock files. Variables: PYTHON=/path/to/python3.12, PORT=8010, EXIT=1 (make demo), DRAWBRIDGE_HOME=/path.
+# lock files. Variables: PYTHON=/path/to/python3.12, PORT=8010, EXIT=1 (make demo), FULL=1 and SEED=N (make chaos),
+# DRAWBRIDGE_HOME=/path.
 
 .DEFAULT_GOAL := help
 ifndef SIDE_BY_SIDE
@@ -173,6 +174,12 @@ pytest: install ## The tests, with the branch coverage of the pure core
 .PHONY: thorough
 thorough: install ## What takes longer: the life of an order of every golden path in development and staging, too
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m thorough tests/modules
+
+# SEED=N repeats the choices of an earlier run. The report goes to .venv/chaos-report.md.
+.PHONY: chaos
+chaos: install ## A portal under load whose processes are killed, judged by the cloud's own log (FULL=1: half an hour)
+	@exec $(BIN)/python -m tests.chaos $(if $(filter-out 0,$(FULL)),--seconds 1500 --kills 200 --quiet,--seconds 100) \
+		$(if $(SEED),--seed $(SEED))
 
 .PHONY: format
 format: install ## Format code and templates

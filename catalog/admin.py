@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from catalog.models import CatalogItem, CatalogItemVersion, CostCenter, Environment, Service, Team
+from catalog.models import (
+    CatalogItem,
+    CatalogItemVersion,
+    CostCenter,
+    Environment,
+    Service,
+    TargetAccount,
+    Team,
+)
 
 # Generic for the type checker only: Django's own class takes no type argument when it runs.
 if TYPE_CHECKING:
@@ -34,11 +42,21 @@ class CostCenterAdmin(ModelAdmin):
     search_fields = ["slug", "name"]
 
 
+@admin.register(TargetAccount)
+class TargetAccountAdmin(ModelAdmin):
+    """Target accounts; a lower limit ends nothing that runs, and counts for the next start."""
+
+    list_display = ["slug", "name", "max_running"]
+    search_fields = ["slug", "name"]
+
+
 @admin.register(Environment)
 class EnvironmentAdmin(ModelAdmin):
     """Environments in their order."""
 
-    list_display = ["slug", "name", "position", "is_production"]
+    list_display = ["slug", "name", "position", "is_production", "account"]
+    list_select_related = ["account"]
+    autocomplete_fields = ["account"]
 
 
 @admin.register(Service)

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import KombuError
 
+from provisioner.domain.run import LEASED
 from provisioner.models import Run
 
 PING_TIMEOUT_S = 1.0
@@ -90,7 +91,7 @@ def worker_lives(*, database: bool, broker: bool) -> bool:
 def _leased() -> bool:
     """Tell whether a run's lease is alive; a database without its tables is not ready, but no reason to fail."""
     try:
-        return Run.objects.filter(lease_expires_at__gt=Now()).exists()
+        return Run.objects.filter(status__in=sorted(LEASED), lease_expires_at__gt=Now()).exists()
     except DatabaseError as error:
         log.warning("readyz.lease", error=str(error))
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 import environ
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -86,7 +87,26 @@ DRAWBRIDGE_PRICES_DIR = Path(
 DRAWBRIDGE_LEASE_S = env.int("DRAWBRIDGE_LEASE_S", default=60)
 DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
+DRAWBRIDGE_DRIFT_CHECK_HOURS = env.float("DRAWBRIDGE_DRIFT_CHECK_HOURS", default=24)
 DRAWBRIDGE_LOG_LIMIT_BYTES = env.int("DRAWBRIDGE_LOG_LIMIT_BYTES", default=10 * 1024 * 1024)
+# Days after a run's end until its log is moved from the database to the archive; 0: never.
+DRAWBRIDGE_LOG_KEEP_DAYS = env.int("DRAWBRIDGE_LOG_KEEP_DAYS", default=90)
+DRAWBRIDGE_ARCHIVE_DIR = Path(
+    env.str("DRAWBRIDGE_ARCHIVE_DIR", default=str(DRAWBRIDGE_HOME / "archive"))
+).resolve()
+# Another storage backend than a folder, and its options as JSON; see docs/deployment.md.
+DRAWBRIDGE_ARCHIVE_STORAGE = env.str("DRAWBRIDGE_ARCHIVE_STORAGE", default="")
+DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS = env.json("DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS", default={})
+
+# --- Mail -------------------------------------------------------------------------------------------------
+# A URL of django-environ, such as smtp+tls://user:password@mail.example.com:587; consolemail:// prints what is sent.
+_MAIL: dict[str, Any] = env.email_url("DRAWBRIDGE_MAIL_URL", default="consolemail://")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"] or "localhost", _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"] or "", _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DRAWBRIDGE_MAIL_FROM", default="Drawbridge <drawbridge@localhost>")
 
 # --- Django -----------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = env.list("DRAWBRIDGE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
@@ -196,6 +216,20 @@ STORAGES = {
         if DEBUG
         else "portal.static_files.StaticFilesStorage"
     },
+    # Logs of old runs, sealed (provisioner/logs/archive.py).
+    "archive": {
+        "BACKEND": DRAWBRIDGE_ARCHIVE_STORAGE,
+        "OPTIONS": DRAWBRIDGE_ARCHIVE_STORAGE_OPTIONS,
+    }
+    if DRAWBRIDGE_ARCHIVE_STORAGE
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DRAWBRIDGE_ARCHIVE_DIR,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # State uploads are larger than any form; the state view alone reads bodies past the form limit.
@@ -266,7 +300,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
-        "NewRunKindEnum": ["update", "upgrade", "destroy"],
+        "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
         "VerdictEnum": ["approve", "reject", "override"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
@@ -309,6 +343,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": DRAWBRIDGE_SWEEP_S,
         "options": {"queue": "control", "expires": DRAWBRIDGE_SWEEP_S},
     },
+    "look-for-workers": {
+        "task": "provisioner.look_for_workers",
+        "schedule": 30,
+        "options": {"queue": "default", "expires": 30},
+    },
+    "archive-logs": {
+        "task": "provisioner.archive_logs",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"queue": "default", "expires": 3600},
+    },
+    "check-drift": {
+        "task": "provisioner.check_drift",
+        "schedule": 600,
+        "options": {"queue": "control", "expires": 600},
+    },
+    "expire": {
+        "task": "provisioner.expire",
+        "schedule": 15 * 60,
+        "options": {"queue": "control", "expires": 15 * 60},
+    },
 }
 
 # --- Logs -------------------------------------------------------------------------------------------------
@@ -331,9 +385,16 @@ LOGGING = {
     "formatters": {
         "structured": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer()
-            if LOG_JSON
-            else structlog.dev.ConsoleRenderer(colors=False),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # Plain tracebacks: a renderer that shows local variables shows passwords, and takes seconds.
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer()
+                if LOG_JSON
+                else structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
             "foreign_pre_chain": _PRE_CHAIN,
         }
     },

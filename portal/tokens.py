@@ -15,10 +15,12 @@ from provisioner.domain.errors import FieldError, Refusal
 
 SCOPES: dict[str, str] = {
     "catalog:read": "Read the catalog and the organisation, evaluate orders without placing them.",
-    "requests:write": "Place orders; cancel, discard and retry runs; update, upgrade and destroy workspaces.",
+    "requests:write": "Place orders; cancel, discard and retry runs; update, upgrade, destroy, hold, renew and "
+    "transfer workspaces.",
     "approvals:write": "Decide on approval steps of one's groups.",
     "workspaces:read": "Read requests, runs, plans, logs, approvals and workspaces.",
-    "state:read": "List and download Terraform states.",
+    "state:read": "List, compare and download Terraform states.",
+    "state:write": "Restore Terraform states and open locks that dead runs left.",
     "costs:read": "Read costs.",
     "costs:write": "Import costs, write budgets.",
     "org:write": "Write teams, services, cost centers and environments (platform only).",

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from provisioner.domain.approval import ApprovalRules
 from provisioner.domain.cost import PriceBook, parse_price_book
+
+log = structlog.get_logger(__name__)
+
+# Where the file says nothing of it.
+APPROVALS_EXPIRE_AFTER_DAYS = 14
 
 _TAGGABLE = Path(__file__).with_name("taggable.json")
 
@@ -26,14 +33,33 @@ class Policy:
 
     approvals: ApprovalRules
     destructive_override_group: str
+    # Days that a plan may wait for its approval, and days that a workspace may live, by environment slug.
+    approvals_expire_after_days: int
+    ttl_max_days: Mapping[str, int]
     recovery_group: str
     digest: str
 
 
+# The newest policy of each file that could be read: an edit that cannot be read does not replace it.
+_in_force: dict[str, Policy] = {}
+
+
 def current() -> Policy:
-    """Return the policy in force; an edit of the file is seen at once. Raises ImproperlyConfigured."""
+    """Return the policy in force; an edit of the file is seen at once.
+
+    An edit that cannot be read is logged and the policy before it stays in force. Raises ImproperlyConfigured when
+    there is none before it.
+    """
     path = Path(settings.DRAWBRIDGE_POLICY_FILE)
-    return _load_policy(str(path), _stamp(path))
+    try:
+        policy = _load_policy(str(path), _stamp(path))
+    except ImproperlyConfigured as error:
+        if str(path) not in _in_force:
+            raise
+        log.error("policy.refused", reason=str(error), in_force=_in_force[str(path)].digest)
+        return _in_force[str(path)]
+    _in_force[str(path)] = policy
+    return policy
 
 
 def price_book(region: str) -> PriceBook:
@@ -85,6 +111,13 @@ def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
                 override_group=str(approvals["override_group"]),
             ),
             destructive_override_group=str(guardrails["override_group"]),
+            approvals_expire_after_days=_days(
+                approvals.get("expire_after_days", APPROVALS_EXPIRE_AFTER_DAYS)
+            ),
+            ttl_max_days={
+                str(slug): _days(value)
+                for slug, value in (document.get("time_to_live", {}).get("max_days") or {}).items()
+            },
             recovery_group=str(approvals.get("recovery_group", "sre")),
             digest=hashlib.sha256(raw).hexdigest(),
         )
@@ -106,6 +139,12 @@ def _usd(value: Any) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{value!r} is not an amount of USD")
     return amount
+
+
+def _days(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 3650:
+        raise TypeError(f"{value!r} must be a whole number of days, 1 to 3650")
+    return value
 
 
 def _flag(value: Any) -> bool:

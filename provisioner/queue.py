@@ -1,11 +1,12 @@
 """Ring for the workers. The database is the truth; a lost ring is rung again by the sweeper."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError, OperationalError
 
 log = structlog.get_logger(__name__)
 
@@ -14,6 +15,21 @@ APPLY = "provisioner.apply"
 
 # Task name -> queue, so that planning never waits behind applying and the sweeper never starves.
 QUEUES = {PLAN: "plan", APPLY: "apply"}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process that answers: the runs it does at once, and the tasks it takes."""
+
+    name: str
+    places: int
+    tasks: frozenset[str]
+
+
+def served(task: str) -> frozenset[str]:
+    """Return the tasks whose queues this process takes messages from; a message of `task` just came."""
+    consumed = current_app.amqp.queues.consume_from
+    return frozenset({task, *(one for one, name in QUEUES.items() if name in consumed)})
 
 
 def backlog(task: str) -> int | None:
@@ -40,3 +56,25 @@ def send(task: str, run_id: object) -> bool:
         log.warning("queue.unreachable", task=task, run_id=str(run_id), error=str(error))
         return False
     return True
+
+
+def workers(*, timeout_s: float = 1.0) -> list[Worker] | None:
+    """Ask the workers who they are, which takes twice `timeout_s`; None when the broker cannot be asked.
+
+    Their main processes answer while their children run Terraform.
+    """
+    inspect = current_app.control.inspect(timeout=timeout_s)
+    try:
+        queues: dict[str, Any] = inspect.active_queues() or {}
+        stats: dict[str, Any] = inspect.stats() or {}
+    except (KombuError, OSError) as error:
+        log.warning("queue.unreachable", task="inspect", error=str(error))
+        return None
+    found = []
+    for name, consumed in queues.items():
+        names = {one["name"] for one in consumed}
+        tasks = frozenset(task for task, queue in QUEUES.items() if queue in names)
+        if tasks:
+            places = int(stats.get(name, {}).get("pool", {}).get("max-concurrency") or 1)
+            found.append(Worker(name, places, tasks))
+    return found

@@ -5,32 +5,36 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from catalog.models import Service, Team
 from provisioner import crypto
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import Plan, parse_plan
-from provisioner.domain.run import ACTIVE, RunStatus
+from provisioner.domain.run import ACTIVE, RunKind, RunStatus
+from provisioner.logs import reading
 from provisioner.models import (
     ApprovalDecision,
     ApprovalStep,
     Request,
     Run,
-    RunLogLine,
     RunPlan,
+    StateLock,
     StateVersion,
     Workspace,
+    WorkspaceTransfer,
 )
 
 Person = User | AnonymousUser
 
+LOG_LOOK_S = reading.LOOK_EVERY_S
 PLATFORM = "platform"
 # Groups that see every team's runs because they decide about them.
 SEES_ALL = frozenset({"finops", "sre", PLATFORM})
@@ -84,6 +88,7 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
         "workspace__service__cost_center",
         "workspace__environment",
         "workspace__item",
+        "workspace__held_by",
         "item_version__item",
         "requester",
         "request",
@@ -92,6 +97,23 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     if not groups_of(user) & SEES_ALL:
         runs = runs.filter(workspace__service__owner_team__in=_teams(user))
     return runs.order_by("-created_at", "id")
+
+
+def teams_seen_by(user: Person) -> frozenset[int] | None:
+    """Return the teams whose runs the user may see, or None for every team's."""
+    if groups_of(user) & SEES_ALL:
+        return None
+    return frozenset(_teams(user).values_list("pk", flat=True))
+
+
+def without_checks(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Leave drift checks out: they change nothing, and there is one for every workspace and day."""
+    return runs.exclude(kind=RunKind.DRIFT_CHECK.value)
+
+
+def newest_check_of(workspace: Workspace) -> Run | None:
+    """Return the newest drift check of a workspace, whatever became of it, or None."""
+    return workspace.runs.filter(kind=RunKind.DRIFT_CHECK.value).order_by("-created_at", "-id").first()
 
 
 def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:
@@ -115,10 +137,20 @@ def requests_visible_to(user: Person) -> QuerySet[Request]:
 
 
 def workspaces_visible_to(user: Person) -> QuerySet[Workspace]:
-    """Return the workspaces the user may see, newest first, closed ones too."""
-    workspaces = Workspace.objects.select_related(
-        "service__owner_team", "service__cost_center", "environment", "item", "item_version", "created_by"
-    ).defer("item_version__content", "item_version__readme")
+    """Return the workspaces the user may see, newest first, closed ones too; each says whether it is `orphaned`."""
+    workspaces = (
+        Workspace.objects.select_related(
+            "service__owner_team",
+            "service__cost_center",
+            "environment",
+            "item",
+            "item_version",
+            "created_by",
+            "held_by",
+        )
+        .defer("item_version__content", "item_version__readme")
+        .annotate(orphaned=ExpressionWrapper(without_owner(), output_field=BooleanField()))
+    )
     if not groups_of(user) & SEES_ALL:
         workspaces = workspaces.filter(service__owner_team__in=_teams(user))
     return workspaces.order_by("-created_at", "id")
@@ -133,6 +165,74 @@ def workspace_visible(user: Person, workspace_id: uuid.UUID | str) -> Workspace:
             "workspaces of other teams are not shown."
         )
     return workspace
+
+
+def without_owner() -> Q:
+    """Return the condition of an orphaned workspace: it is open, and nobody answers for it any more.
+
+    Its service is archived, or the owner team has no member who can still sign in.
+    """
+    members = User.objects.filter(teams=OuterRef("service__owner_team"), is_active=True)
+    nobody = Q(service__archived_at__isnull=False) | Q(~Exists(members))
+    return Q(closed_at__isnull=True) & nobody
+
+
+def orphaned_count(user: Person) -> int:
+    """Return how many orphaned workspaces the user may see."""
+    return workspaces_visible_to(user).filter(without_owner()).count()
+
+
+def transfers_visible_to(user: Person) -> QuerySet[WorkspaceTransfer]:
+    """Return the transfers whose giving or receiving team the user is in, newest first."""
+    transfers = WorkspaceTransfer.objects.select_related(
+        "workspace__item_version",
+        "workspace__item",
+        "workspace__environment",
+        "workspace__service__owner_team",
+        "workspace__held_by",
+        "from_service__owner_team",
+        "to_service__owner_team",
+        "to_service__cost_center",
+        "offered_by",
+        "decided_by",
+    ).defer("workspace__item_version__content", "workspace__item_version__readme")
+    if not groups_of(user) & SEES_ALL:
+        teams = _teams(user)
+        transfers = transfers.filter(
+            Q(from_service__owner_team__in=teams) | Q(to_service__owner_team__in=teams)
+        )
+    return transfers.order_by("-offered_at", "-id")
+
+
+def transfer_visible(user: Person, transfer_id: int) -> WorkspaceTransfer:
+    """Return one transfer. Raises NotVisible."""
+    # Larger than any key that a database hands out.
+    known = transfers_visible_to(user).filter(pk=transfer_id) if transfer_id < 2**63 else None
+    transfer = known.first() if known is not None else None
+    if transfer is None:
+        raise NotVisible(
+            f"There is no transfer {transfer_id} that you can see. Check the address; only the team that gives a "
+            "workspace away and the one that is to receive it see its transfer."
+        )
+    return transfer
+
+
+def transfers_to_answer(user: Person) -> QuerySet[WorkspaceTransfer]:
+    """Return the open offers to the user's own teams, newest first."""
+    return transfers_visible_to(user).filter(
+        to_service__owner_team__in=_teams(user),
+        decided_at__isnull=True,
+        workspace__closed_at__isnull=True,
+    )
+
+
+def open_transfer_of(workspace: Workspace) -> WorkspaceTransfer | None:
+    """Return the transfer of the workspace that waits for an answer, or None."""
+    return (
+        WorkspaceTransfer.objects.filter(workspace=workspace, decided_at__isnull=True)
+        .select_related("from_service__owner_team", "to_service__owner_team", "offered_by")
+        .first()
+    )
 
 
 def steps_of(run: Run) -> list[ApprovalStep]:
@@ -236,18 +336,60 @@ def progress_of(run: Run, plan: RunPlan | None) -> Progress | None:
     total = sum(weight * plan.counts.get(verb, 0) for verb, weight in weights.items())
     if run.status == RunStatus.APPLIED:
         return Progress(total, total)
-    done = RunLogLine.objects.filter(run=run, phase="apply", text__contains=" complete after ").count()
-    return Progress(min(done, total), total)
+    return Progress(min(run.changes_done, total), total)
 
 
-def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[RunLogLine]:
-    """Return log lines with a sequence above `after`, at most `limit`, in order."""
-    return list(RunLogLine.objects.filter(run=run, sequence__gt=after).order_by("sequence")[:limit])
+def log_lines(run: Run, *, after: int = 0, limit: int = 1000) -> list[LogEntry]:
+    """Return the lines above `after` that the run had when it was read, in order: at most `limit`, fewer when long.
+
+    There are more while the last one's sequence is below `run.log_last_sequence`. Raises LogUnreadable.
+    """
+    return reading.lines(run, after, limit)
+
+
+def whole_log(run: Run) -> Iterator[LogEntry]:
+    """Yield every line that the run has now, whenever it was read. Raises LogUnreadable."""
+    return reading.all_lines(run)
+
+
+def log_end(run_id: uuid.UUID) -> tuple[int, bool]:
+    """Return the sequence of the newest line and whether the run is over, as of LOG_LOOK_S ago at most.
+
+    For those who wait, after `run_visible`: they share one query.
+    """
+    return reading.newest(run_id)
 
 
 def newest_state(workspace_id: uuid.UUID) -> StateVersion | None:
     """Return the newest state version of a workspace, or None."""
     return StateVersion.objects.filter(workspace_id=workspace_id).order_by("-serial").first()
+
+
+def states_of(workspace: Workspace) -> QuerySet[StateVersion]:
+    """Return the workspace's state versions without their content, newest first, with who wrote them."""
+    return (
+        StateVersion.objects.filter(workspace=workspace)
+        .defer("content")
+        .select_related("run__requester", "restored_by")
+        .order_by("-serial")
+    )
+
+
+def state_version(workspace: Workspace, serial: int) -> StateVersion:
+    """Return one version with its content. Raises NotVisible."""
+    version = None
+    if serial < 2**63:  # what the column holds
+        version = StateVersion.objects.filter(workspace=workspace, serial=serial).first()
+    if version is None:
+        raise NotVisible(
+            f"{workspace.name} has no state version with serial {serial}. Take one from the list of its states."
+        )
+    return version
+
+
+def state_lock_of(workspace: Workspace) -> StateLock | None:
+    """Return the lock on the workspace's state with the run that holds it, or None."""
+    return StateLock.objects.filter(workspace=workspace).select_related("run__requester").first()
 
 
 def state_content(version: StateVersion) -> bytes:

@@ -3,7 +3,6 @@
 import os
 import socket
 import time
-import uuid
 from datetime import UTC, datetime
 from functools import cache
 
@@ -12,10 +11,10 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import Error as DatabaseError
 
-from provisioner import queue
+from provisioner import notify, queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import apply, plan, recover, shutdown, sweep
+from provisioner.services import dispatch, drift, expire, log_archive, recover, shutdown, sweep, workers
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +34,11 @@ def _engine() -> Engine:
     return configured_engine()
 
 
+def _take_next(task: str, rung_for: str) -> None:
+    status = dispatch.answer(queue.served(task), engine=_engine(), worker=_worker(), clock=_now)
+    log.debug("queue.answered", task=task, rung_for=rung_for, status=status)
+
+
 @worker_ready.connect
 def clean_up(**_: object) -> None:
     """Remove what dead workers left in this host's work directory, and keep the states that are nowhere else."""
@@ -50,14 +54,14 @@ def end_work(**_: object) -> None:
 
 @shared_task(name=queue.PLAN)
 def plan_run(*, run_id: str, **_: object) -> None:
-    """Plan a run if it still waits."""
-    plan.plan(uuid.UUID(run_id), engine=_engine(), worker=_worker(), clock=_now)
+    """Take up what is next in line; the run that the message names may have had its turn already."""
+    _take_next(queue.PLAN, run_id)
 
 
 @shared_task(name=queue.APPLY)
 def apply_run(*, run_id: str, **_: object) -> None:
-    """Apply a run if it still waits."""
-    apply.apply(uuid.UUID(run_id), engine=_engine(), worker=_worker(), clock=_now)
+    """Take up what is next in line; the run that the message names may have had its turn already."""
+    _take_next(queue.APPLY, run_id)
 
 
 @shared_task(name="provisioner.sweep")
@@ -69,3 +73,34 @@ def sweep_runs(**_: object) -> None:
     except DatabaseError:
         _watch.missed()
         raise
+
+
+@shared_task(name="provisioner.look_for_workers")
+def look_for_workers(**_: object) -> None:
+    """Note which workers there are."""
+    workers.note(queue.workers())
+
+
+@shared_task(name="provisioner.archive_logs")
+def archive_logs(**_: object) -> None:
+    """Archive old logs, some at a time: the rest waits behind what else is queued."""
+    if log_archive.archive_old(now=_now()).more:
+        archive_logs.apply_async()
+
+
+@shared_task(name="provisioner.check_drift")
+def check_drift(**_: object) -> None:
+    """Order the drift checks that are due."""
+    drift.order_due(now=_now())
+
+
+@shared_task(name="provisioner.expire")
+def expire_what_is_due(**_: object) -> None:
+    """Warn of, and end, what has come to its end."""
+    expire.expire(now=_now())
+
+
+@shared_task(name=notify.SEND)
+def send_mail(*, to: list[str], subject: str, text: str, **_: object) -> None:
+    """Send one mail."""
+    notify.deliver(to=to, subject=subject, text=text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from provisioner.domain.errors import EngineError
 from provisioner.domain.recovery import CloudObject
-from provisioner.engine.types import ApplyOutcome, LogLine, OnLine, PlanOutcome, RunSpec
+from provisioner.engine.types import ApplyOutcome, LogLine, OnLine, OnTick, PlanOutcome, RunSpec
 from provisioner.models import Run
 from provisioner.services import state_backend
 
@@ -57,7 +57,7 @@ class FakeEngine:
     """Plans one small database with the run's tags and stores a state when it applies.
 
     `document` replaces the plan; `plan_error` and `apply_error` are raised; `during_plan` and `during_apply` run in
-    the middle of the phase.
+    the middle of the phase; an apply also says `lines`.
     """
 
     document: Callable[[RunSpec], dict[str, Any]] | None = None
@@ -65,14 +65,18 @@ class FakeEngine:
     apply_error: EngineError | None = None
     during_plan: Callable[[RunSpec, threading.Event], None] | None = None
     during_apply: Callable[[RunSpec, threading.Event], None] | None = None
+    lines: list[LogLine] = field(default_factory=list)
     planned: list[RunSpec] = field(default_factory=list)
     applied: list[bytes] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
     rescued: dict[str, bytes] = field(default_factory=dict)
     objects: tuple[CloudObject, ...] | None = ()
+    engine_version: str = "1.11.4"
 
-    def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
+    def plan(
+        self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event, on_tick: OnTick | None = None
+    ) -> PlanOutcome:
         self.planned.append(spec)
         on_line(LogLine(phase="plan", level="info", text="planning"))
         if self.during_plan:
@@ -82,10 +86,13 @@ class FakeEngine:
         return PlanOutcome(
             plan_file=b"plan of " + spec.run_id.encode(),
             document=(self.document or _one_database)(spec),
-            engine_version="1.11.4",
-            engine_name="terraform",
+            engine_version=self.engine_version,
+            engine_name="Terraform",
             lock_file=b"# lock",
         )
+
+    def version(self) -> tuple[str, str]:
+        return "Terraform", self.engine_version
 
     def is_busy(self, run_id: str) -> bool:
         return run_id in self.busy
@@ -101,16 +108,25 @@ class FakeEngine:
         return self.objects
 
     def apply(
-        self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
+        self,
+        spec: RunSpec,
+        plan_file: bytes,
+        lock_file: bytes,
+        *,
+        on_line: OnLine,
+        stop: threading.Event,
+        on_tick: OnTick | None = None,
     ) -> ApplyOutcome:
         self.applied.append(plan_file)
         on_line(LogLine(phase="apply", level="info", text="applying"))
         if self.during_apply:
             self.during_apply(spec, stop)
+        for line in self.lines:
+            on_line(line)
         if self.apply_error:
             raise self.apply_error
         store_state(spec)
-        return ApplyOutcome(engine_version="1.11.4")
+        return ApplyOutcome(engine_version=self.engine_version)
 
 
 def state_document(spec: RunSpec, serial: int) -> dict[str, Any]:
@@ -147,10 +163,8 @@ def store_state(spec: RunSpec) -> None:
     holder = state_backend.authenticate(run.workspace_id, spec.state_username, spec.state_password)
     info = json.dumps({"ID": f"lock-{spec.run_id}"}).encode()
     state_backend.lock(run.workspace_id, holder, info, now=now)
-    state_backend.write(
-        run.workspace_id, holder, body, lock_id=f"lock-{spec.run_id}", content_md5="", now=now
-    )
-    state_backend.unlock(run.workspace_id, info)
+    state_backend.write(run.workspace_id, holder, body, lock_id=f"lock-{spec.run_id}", now=now)
+    state_backend.unlock(run.workspace_id, holder, info)
 
 
 def _one_database(spec: RunSpec) -> dict[str, Any]:

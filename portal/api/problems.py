@@ -187,6 +187,11 @@ def not_found(request: HttpRequest) -> JsonResponse:
     return respond(request, 404, "not_found", _NOT_FOUND)
 
 
+def database_unavailable(request: HttpRequest) -> JsonResponse:
+    """Answer when the database did not, outside a DRF view."""
+    return respond(request, 503, "database_unavailable", _DATABASE)
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     """Answer after an unexpected exception, which Django has logged with its traceback."""
     return respond(request, 500, "internal_error", _INTERNAL)

@@ -1,8 +1,12 @@
 """What answers under /api/ when nothing else does: problems, never pages."""
 
+import sys
+
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
@@ -46,7 +50,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500."""
+    """handler500; a database that does not answer is a 503, to be tried again."""
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        if request.path.startswith(PREFIX):
+            return problems.database_unavailable(request)
+        page = render_to_string("503.html")
+        return HttpResponse(page, status=503, headers={"Retry-After": str(problems.RETRY_AFTER_S)})
     if not request.path.startswith(PREFIX):
         return defaults.server_error(request)
     return problems.server_error(request)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from catalog.models import CostCenter, Environment, Service, Team
+from catalog.models import CostCenter, Environment, Service, TargetAccount, Team
 
 # Known to everyone who reads this file: it opens nothing but a sandbox on one's own machine.
 DEMO_PASSWORD = "drawbridge-demo"  # noqa: S105
@@ -36,6 +36,8 @@ _ENVIRONMENTS = (
     ("staging", "Staging", 20, False),
     ("production", "Production", 30, True),
 )
+# slug, name, how many runs at once; every environment is in it
+_ACCOUNT = ("sandbox", "Sandbox", 4)
 # slug, name, owner team, cost center, criticality
 _SERVICES = (
     ("orders", "Orders", "payments", "cc-1001", "tier-1"),
@@ -54,9 +56,19 @@ def seed(password: str) -> list[Login]:
         slug: CostCenter.objects.get_or_create(slug=slug, defaults={"name": name})[0]
         for slug, name in _COST_CENTERS
     }
+    slug, name, max_running = _ACCOUNT
+    account, _ = TargetAccount.objects.get_or_create(
+        slug=slug, defaults={"name": name, "max_running": max_running}
+    )
     for slug, name, position, is_production in _ENVIRONMENTS:
         Environment.objects.get_or_create(
-            slug=slug, defaults={"name": name, "position": position, "is_production": is_production}
+            slug=slug,
+            defaults={
+                "name": name,
+                "position": position,
+                "is_production": is_production,
+                "account": account,
+            },
         )
     for slug, name, team, center, criticality in _SERVICES:
         Service.objects.get_or_create(

@@ -9,7 +9,7 @@ import secrets
 import stat
 from pathlib import Path
 
-SUBFOLDERS = ("broker", "log", "run", "sandbox", "work")
+SUBFOLDERS = ("archive", "broker", "log", "run", "sandbox", "work")
 ENV_FILE = "env"
 _HEADER = """\
 # The secrets of this installation. Written once by `manage.py init_home`; keep it with your backups, apart

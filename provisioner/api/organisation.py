@@ -1,16 +1,19 @@
-"""Teams, services, cost centers and environments: everyone who is signed in may read them."""
+"""Teams, services, cost centers, environments and target accounts: everyone who is signed in may read them."""
 
 from typing import Any, ClassVar
 
 import django_filters
 from django.db.models import QuerySet
 from django.urls import path
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import RetrieveAPIView
 
-from catalog.models import CostCenter, Criticality, Environment, Service, Team
+from catalog.models import CostCenter, Criticality, Environment, Service, TargetAccount, Team
 from provisioner import selectors
 from provisioner.api.serializers import organisation as documents
-from provisioner.api.view import ApiView, ListView
+from provisioner.api.serializers.runs import NothingSerializer
+from provisioner.api.view import ApiView, ListView, Request, Response
+from provisioner.services import archive
 
 READ: dict[str, str] = {"GET": "catalog:read"}
 
@@ -51,12 +54,30 @@ class CostCenterDetail(ApiView, RetrieveAPIView[Any]):
     lookup_field = "slug"
 
 
+class TargetAccounts(ListView):
+    """Target accounts: what runs are applied in, and how many run there at once."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TargetAccountSerializer
+    queryset = TargetAccount.objects.all()
+    ordering = ("slug",)
+
+
+class TargetAccountDetail(ApiView, RetrieveAPIView[Any]):
+    """One target account."""
+
+    required_scopes: ClassVar[dict[str, str]] = READ
+    serializer_class = documents.TargetAccountSerializer
+    queryset = TargetAccount.objects.all()
+    lookup_field = "slug"
+
+
 class Environments(ListView):
     """Environments, lowest position first."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.EnvironmentSerializer
-    queryset = Environment.objects.all()
+    queryset = Environment.objects.select_related("account")
     ordering = ("position", "slug")
 
 
@@ -65,7 +86,7 @@ class EnvironmentDetail(ApiView, RetrieveAPIView[Any]):
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.EnvironmentSerializer
-    queryset = Environment.objects.all()
+    queryset = Environment.objects.select_related("account")
     lookup_field = "slug"
 
 
@@ -103,13 +124,43 @@ class ServiceDetail(ApiView, RetrieveAPIView[Any]):
     lookup_field = "slug"
 
 
+class ServiceArchive(ApiView):
+    """Archive a service; the answer names the workspaces that become orphaned. Platform engineers only."""
+
+    required_scopes: ClassVar[dict[str, str]] = {"POST": "org:write"}
+    serializer_class = NothingSerializer
+
+    @extend_schema(operation_id="services_archive", responses={200: documents.ArchivedServiceSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        self.body(request)
+        left = archive.archive(slug, actor=self.caller(), now=self.now())
+        return Response(documents.ArchivedServiceSerializer(left).data)
+
+
+class ServiceRestore(ApiView):
+    """Take an archived service into use again. Platform engineers only."""
+
+    required_scopes: ClassVar[dict[str, str]] = {"POST": "org:write"}
+    serializer_class = NothingSerializer
+
+    @extend_schema(operation_id="services_restore", responses={200: documents.ArchivedServiceSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        self.body(request)
+        left = archive.restore(slug, actor=self.caller(), now=self.now())
+        return Response(documents.ArchivedServiceSerializer(left).data)
+
+
 urlpatterns: list[Any] = [
     path("teams/", Teams.as_view(), name="teams"),
     path("teams/<slug:slug>/", TeamDetail.as_view(), name="team"),
     path("services/", Services.as_view(), name="services"),
     path("services/<slug:slug>/", ServiceDetail.as_view(), name="service"),
+    path("services/<slug:slug>/archive/", ServiceArchive.as_view(), name="service-archive"),
+    path("services/<slug:slug>/restore/", ServiceRestore.as_view(), name="service-restore"),
     path("cost-centers/", CostCenters.as_view(), name="cost-centers"),
     path("cost-centers/<slug:slug>/", CostCenterDetail.as_view(), name="cost-center"),
+    path("target-accounts/", TargetAccounts.as_view(), name="target-accounts"),
+    path("target-accounts/<slug:slug>/", TargetAccountDetail.as_view(), name="target-account"),
     path("environments/", Environments.as_view(), name="environments"),
     path("environments/<slug:slug>/", EnvironmentDetail.as_view(), name="environment"),
 ]

@@ -11,6 +11,7 @@ from django.urls import path
 from drf_spectacular.utils import extend_schema
 
 from provisioner import selectors
+from provisioner.api import run_logs
 from provisioner.api.serializers import runs as documents
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.errors import Refusal
@@ -59,7 +60,7 @@ class RunFilter(django_filters.FilterSet):
 
 
 class Runs(ListView):
-    """Runs that the caller may see, newest first."""
+    """Runs that the caller may see, newest first; drift checks only where `kind` asks for them."""
 
     required_scopes: ClassVar[dict[str, str]] = READ
     serializer_class = documents.RunSerializer
@@ -67,7 +68,8 @@ class Runs(ListView):
     queryset = Run.objects.none()
 
     def get_queryset(self) -> QuerySet[Run]:
-        return selectors.runs_visible_to(self.request.user)
+        visible = selectors.runs_visible_to(self.request.user)
+        return visible if "kind" in self.request.query_params else selectors.without_checks(visible)
 
 
 class RunDetail(ApiView):
@@ -97,30 +99,6 @@ class RunPlanDetail(ApiView):
                 "or read its error and its log."
             )
         return Response(documents.plan_document(summary, plan))
-
-
-class RunLog(ApiView):
-    """Redacted lines of Terraform's output; poll with `after` until `complete`."""
-
-    required_scopes: ClassVar[dict[str, str]] = READ
-    serializer_class = documents.LogSerializer
-    query_serializer_class = documents.LogQuerySerializer
-
-    @extend_schema(operation_id="runs_logs", parameters=[documents.LogQuerySerializer])
-    def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        wanted = self.query(request)
-        run = selectors.run_visible(request.user, run_id)
-        lines = selectors.log_lines(run, after=wanted["after"], limit=wanted["limit"])
-        return Response(
-            documents.LogSerializer(
-                {
-                    "lines": lines,
-                    "next_after": lines[-1].sequence if lines else wanted["after"],
-                    # The status was read before the lines: a run that was over then writes no more.
-                    "complete": RunStatus(run.status) in TERMINAL and len(lines) < wanted["limit"],
-                }
-            ).data
-        )
 
 
 class RunHistory(ListView):
@@ -225,7 +203,7 @@ urlpatterns: list[Any] = [
     path("runs/", Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>/", RunDetail.as_view(), name="run"),
     path("runs/<uuid:run_id>/plan/", RunPlanDetail.as_view(), name="run-plan"),
-    path("runs/<uuid:run_id>/logs/", RunLog.as_view(), name="run-logs"),
+    path("runs/<uuid:run_id>/logs/", run_logs.RunLog.as_view(), name="run-logs"),
     path("runs/<uuid:run_id>/history/", RunHistory.as_view(), name="run-history"),
     path("runs/<uuid:run_id>/wait/", RunWait.as_view(), name="run-wait"),
     path("runs/<uuid:run_id>/cancel/", RunCancel.as_view(), name="run-cancel"),

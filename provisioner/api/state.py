@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import uuid
 
 from django.conf import settings
@@ -55,7 +56,6 @@ class StateView(View):
             holder,
             self._body(request),
             lock_id=request.GET.get("ID", ""),
-            content_md5=request.headers.get("Content-MD5", ""),
             now=timezone.now(),
         )
         return HttpResponse(status=200)
@@ -71,21 +71,26 @@ class StateView(View):
         return HttpResponse(status=200)
 
     def unlock(self, request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
-        state_backend.authenticate(workspace_id, *_credential(request))
-        state_backend.unlock(workspace_id, self._body(request))
+        holder = state_backend.authenticate(workspace_id, *_credential(request))
+        state_backend.unlock(workspace_id, holder, self._body(request))
         return HttpResponse(status=200)
 
     @staticmethod
     def _body(request: HttpRequest) -> bytes:
-        """Read the body past Django's form limit, up to the state limit."""
+        """Read the body past Django's form limit, up to the state limit, and check that all of it came."""
         limit = settings.DRAWBRIDGE_STATE_MAX_BYTES
         body = request.read(limit + 1)
         declared = request.headers.get("Content-Length", "")
         if len(body) > limit:
-            raise state_backend.BadState(f"The state is larger than {limit:,} bytes.")
+            raise state_backend.StateTooLarge(f"The state is larger than {limit:,} bytes.")
         if declared.isdigit() and int(declared) != len(body):
             raise state_backend.BadState(
                 f"The body was cut short: {len(body):,} of {int(declared):,} bytes came."
+            )
+        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        if request.headers.get("Content-MD5", md5) != md5:
+            raise state_backend.BadState(
+                "The body does not match its Content-MD5: it was changed on the way."
             )
         return body
 

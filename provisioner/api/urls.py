@@ -4,7 +4,18 @@ from typing import Any
 
 from django.urls import path
 
-from provisioner.api import approvals, catalog, evaluations, organisation, requests, runs, workspaces
+from provisioner.api import (
+    approvals,
+    catalog,
+    drift,
+    evaluations,
+    organisation,
+    requests,
+    runs,
+    states,
+    transfers,
+    workspaces,
+)
 from provisioner.api.state import StateView
 
 urlpatterns: list[Any] = [
@@ -14,6 +25,9 @@ urlpatterns: list[Any] = [
     *runs.urlpatterns,
     *approvals.urlpatterns,
     *workspaces.urlpatterns,
+    *drift.urlpatterns,
+    *transfers.urlpatterns,
+    *states.urlpatterns,
     *organisation.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

@@ -19,8 +19,8 @@ from provisioner.api.serializers import workspaces as documents
 from provisioner.api.serializers.runs import RunDetailSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
 from provisioner.domain.run import ACTIVE
-from provisioner.models import Run, StateVersion, Workspace
-from provisioner.services import submit, upgrade
+from provisioner.models import Run, Workspace
+from provisioner.services import drift, hold, renew, submit, upgrade
 
 READ: dict[str, str] = {"GET": "workspaces:read"}
 
@@ -40,11 +40,24 @@ class WorkspaceFilter(django_filters.FilterSet):
     expiring_before = django_filters.IsoDateTimeFilter(
         field_name="expires_at", lookup_expr="lt", label="Expires before this instant (ISO 8601)."
     )
+    drifted = django_filters.BooleanFilter(
+        field_name="drifted_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Those whose newest drift check found a difference (true), or not.",
+    )
     open = django_filters.BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Only what is still there (true) or gone (false)."
     )
     outdated = django_filters.BooleanFilter(
         method="filter_outdated", label="Those that a newer published version waits for (true), or not."
+    )
+
+    held = django_filters.BooleanFilter(
+        field_name="held_at", lookup_expr="isnull", exclude=True, label="Only those on hold (true), or not."
+    )
+    orphaned = django_filters.BooleanFilter(
+        label="Open ones whose service is archived or whose team has no members (true), or not."
     )
 
     def filter_outdated(self, queryset: QuerySet[Workspace], name: str, value: bool) -> QuerySet[Workspace]:
@@ -74,21 +87,58 @@ class WorkspaceDetail(ApiView):
 
     @extend_schema(operation_id="workspaces_retrieve")
     def get(self, request: Request, workspace_id: uuid.UUID) -> Response:
-        visible = selectors.workspace_visible(request.user, workspace_id)
-        workspace = with_active_run(selectors.workspaces_visible_to(request.user)).get(pk=visible.pk)
-        return Response(self.get_serializer(workspace).data)
+        return workspace_answer(request, workspace_id)
+
+
+class WorkspaceHold(ApiView):
+    """Put a workspace on hold: no run is ordered and none that waits is taken up until it is released."""
+
+    required_scopes: ClassVar[dict[str, str]] = {"PUT": "requests:write", "DELETE": "requests:write"}
+    serializer_class = documents.NewHoldSerializer
+
+    @extend_schema(
+        operation_id="workspaces_hold_update", responses={200: documents.WorkspaceDetailSerializer}
+    )
+    def put(self, request: Request, workspace_id: uuid.UUID) -> Response:
+        wanted = self.body(request)
+        hold.hold(workspace_id, reason=wanted["reason"], actor=self.caller(), now=self.now())
+        return workspace_answer(request, workspace_id)
+
+    @extend_schema(
+        operation_id="workspaces_hold_destroy", responses={200: documents.WorkspaceDetailSerializer}
+    )
+    def delete(self, request: Request, workspace_id: uuid.UUID) -> Response:
+        hold.release(workspace_id, actor=self.caller(), now=self.now())
+        return workspace_answer(request, workspace_id)
 
 
 class WorkspaceRuns(ApiView):
-    """Change, upgrade or destroy a workspace; its runs are at `/runs/?workspace=`."""
+    """Change, upgrade, destroy, check or renew a workspace; its runs are at `/runs/?workspace=`.
+
+    A renewal needs no run: it answers 200 with the workspace.
+    """
 
     required_scopes: ClassVar[dict[str, str]] = {"POST": "requests:write"}
     serializer_class = documents.NewRunSerializer
 
-    @extend_schema(operation_id="workspaces_runs_create", responses={201: RunDetailSerializer})
+    @extend_schema(
+        operation_id="workspaces_runs_create",
+        responses={200: documents.WorkspaceDetailSerializer, 201: RunDetailSerializer},
+    )
     def post(self, request: Request, workspace_id: uuid.UUID) -> Response:
         wanted = self.body(request)
-        if wanted["kind"] == documents.DESTROY:
+        if wanted["kind"] == documents.RENEW:
+            renew.renew(
+                workspace_id,
+                ttl_days=wanted["ttl"],
+                justification=wanted["justification"],
+                actor=self.caller(),
+                now=self.now(),
+            )
+            return workspace_answer(request, workspace_id)
+        if wanted["kind"] == documents.DRIFT_CHECK:
+            run = drift.submit_check(workspace_id, requester=self.caller(), now=self.now())
+        elif wanted["kind"] == documents.DESTROY:
             run = submit.submit_destroy(
                 workspace_id, justification=wanted["justification"], requester=self.caller(), now=self.now()
             )
@@ -158,17 +208,11 @@ def difference_document(found: ParameterDifference) -> dict[str, Any]:
     }
 
 
-class StateVersions(ListView):
-    """Versions of the workspace's Terraform state, newest first, without their content."""
-
-    required_scopes: ClassVar[dict[str, str]] = {"GET": "state:read"}
-    serializer_class = documents.StateVersionSerializer
-    queryset = StateVersion.objects.none()
-    ordering = ("-serial",)
-
-    def get_queryset(self) -> QuerySet[StateVersion]:
-        workspace = selectors.workspace_visible(self.request.user, self.kwargs["workspace_id"])
-        return StateVersion.objects.filter(workspace=workspace).defer("content").order_by("-serial")
+def workspace_answer(request: Request, workspace_id: uuid.UUID) -> Response:
+    """Answer with the workspace as it is now."""
+    visible = selectors.workspace_visible(request.user, workspace_id)
+    workspace = with_active_run(selectors.workspaces_visible_to(request.user)).get(pk=visible.pk)
+    return Response(documents.WorkspaceDetailSerializer(workspace).data)
 
 
 def with_active_run(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
@@ -180,11 +224,11 @@ def with_active_run(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
 urlpatterns: list[Any] = [
     path("workspaces/", Workspaces.as_view(), name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", WorkspaceDetail.as_view(), name="workspace"),
+    path("workspaces/<uuid:workspace_id>/hold/", WorkspaceHold.as_view(), name="workspace-hold"),
     path("workspaces/<uuid:workspace_id>/runs/", WorkspaceRuns.as_view(), name="workspace-runs"),
     path(
         "workspaces/<uuid:workspace_id>/upgrade-evaluations/",
         UpgradeEvaluations.as_view(),
         name="workspace-upgrade-evaluations",
     ),
-    path("workspaces/<uuid:workspace_id>/states/", StateVersions.as_view(), name="workspace-states"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from provisioner.domain.plan_json import (
@@ -31,6 +31,7 @@ __all__ = [
     "plan_digest",
     "read_document",
     "redact_plan",
+    "spell",
     "variables_digest",
 ]
 
@@ -94,7 +95,7 @@ class PlanCounts:
 class AttributeDiff:
     """One attribute that changes, as people read it.
 
-    None is "not set"; `unknown` means known only after the apply.
+    None is "not set"; `unknown` means known only after the apply. `steps` is the path for programs.
     """
 
     path: str
@@ -102,6 +103,7 @@ class AttributeDiff:
     after: str | None
     unknown: bool
     forces_replace: bool
+    steps: Path = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -196,11 +198,12 @@ def attribute_diff(change: ResourceChange) -> tuple[AttributeDiff, ...]:
     unknown = change.after_unknown if isinstance(change.after_unknown, Mapping) else {}
     return tuple(
         AttributeDiff(
-            path=_spell(path),
+            path=spell(path),
             before=before,
             after=after,
             unknown=is_unknown,
             forces_replace=path in prefixes or any(path[:end] in replace for end in range(1, len(path))),
+            steps=path,
         )
         for path, before, after, is_unknown in _walk(
             (), change.before or None, change.after or None, unknown, hidden
@@ -269,7 +272,7 @@ def _visible(char: str) -> str:
     return f"\\u{ord(char):04x}"
 
 
-def _spell(path: Path) -> str:
+def spell(path: Path) -> str:
     """Spell a path the way Terraform does: tags.Name, ingress[0].cidr_blocks[1], tags["a.b"]."""
     parts: list[str] = []
     for step in path:

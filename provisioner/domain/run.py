@@ -124,6 +124,8 @@ LEASED: frozenset[RunStatus] = frozenset({_S.PLANNING, _S.APPLYING})  # a worker
 # interrupted run is not cancelable: what it left behind needs a decision.
 CANCELABLE: frozenset[RunStatus] = frozenset(s for s, moves in TRANSITIONS.items() if _S.CANCELED in moves)
 DISCARDABLE: frozenset[RunStatus] = frozenset(s for s, moves in TRANSITIONS.items() if _S.DISCARDED in moves)
+# A plan that nobody decided on in time.
+EXPIRABLE: frozenset[RunStatus] = frozenset(s for s, moves in TRANSITIONS.items() if _S.EXPIRED in moves)
 
 # Ended without effect or with part of it, and nobody said no: the same ask may be run again as a new run.
 RETRYABLE: frozenset[RunStatus] = frozenset(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
 
 from provisioner.domain.plan_json import Path, PlanFormatError, check_depth
 from provisioner.domain.redaction import collect, mask_paths, scrub
@@ -145,6 +148,88 @@ def _resource(instance: _Instance, found: set[str]) -> StateResource:
         tags={k: v for k, v in tags.items() if isinstance(v, str)} if isinstance(tags, Mapping) else {},
         attributes=attributes,
     )
+
+
+class Difference(StrEnum):
+    """What became of a resource or output from one state to another."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class StateDifference:
+    """A resource or output that differs between two states: the names of what differs, never a value.
+
+    `sensitive` are those of `attributes` that hold something sensitive. An output's address begins with "output.".
+    """
+
+    address: str
+    type: str
+    difference: Difference
+    attributes: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+
+
+def compare(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[StateDifference, ...]:
+    """Compare two state documents resource by resource, in order of address. Raises StateFormatError."""
+    for document in (before, after):
+        parse_state(document)  # it can be read, and is not nested too deep
+    old = {instance.address: instance for instance in _instances(before)}
+    new = {instance.address: instance for instance in _instances(after)}
+    found = [
+        difference
+        for address in sorted({**old, **new})
+        if (difference := _between(address, old.get(address), new.get(address))) is not None
+    ]
+    return (*found, *_outputs_between(before, after))
+
+
+def _between(address: str, old: _Instance | None, new: _Instance | None) -> StateDifference | None:
+    either = new or old
+    assert either is not None
+    if old is None or new is None:
+        return StateDifference(address, either.type, Difference.ADDED if new else Difference.REMOVED)
+    names = sorted(
+        name
+        for name in {**old.attributes, **new.attributes}
+        if old.attributes.get(name) != new.attributes.get(name)
+    )
+    if not names:
+        return None
+    marked = {path[0] if path else None for instance in (old, new) for path in instance.sensitive}
+    sensitive = tuple(name for name in names if None in marked or name in marked)
+    return StateDifference(address, new.type, Difference.CHANGED, tuple(names), sensitive)
+
+
+def _outputs_between(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[StateDifference]:
+    old, new = _mapping(before, "outputs"), _mapping(after, "outputs")
+    for name in sorted({**old, **new}):
+        if old.get(name) == new.get(name):
+            continue
+        entries = [entry for entry in (old.get(name), new.get(name)) if isinstance(entry, Mapping)]
+        sensitive = ("value",) if any(entry.get("sensitive") for entry in entries) else ()
+        if name not in old or name not in new:
+            difference = Difference.ADDED if name in new else Difference.REMOVED
+            yield StateDifference(f"output.{name}", "output", difference)
+        else:
+            yield StateDifference(f"output.{name}", "output", Difference.CHANGED, ("value",), sensitive)
+
+
+_SERIAL = re.compile(r'"serial"\s*:\s*(\d+)')
+_SERIALS_TRIED = 10  # Terraform writes the state's own before anything of a resource
+
+
+def with_serial(content: bytes, serial: int) -> bytes:
+    """Return a state with another serial and every other byte as it is. Raises StateFormatError."""
+    text = content.decode(errors="replace")
+    wanted = {**json.loads(content), "serial": serial}
+    for match in islice(_SERIAL.finditer(text), _SERIALS_TRIED):
+        changed = text[: match.start(1)] + str(serial) + text[match.end(1) :]
+        if json.loads(changed) == wanted:
+            return changed.encode()
+    raise StateFormatError(f"The state's serial is not where Terraform writes it. {_UNCHANGED}")
 
 
 def _suffix(instance: Mapping[str, object]) -> str:

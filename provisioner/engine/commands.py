@@ -9,7 +9,7 @@ from provisioner.engine.config import EngineConfig
 from provisioner.engine.lines import Collector, LineSplitter
 from provisioner.engine.redact import Redactor
 from provisioner.engine.stream import LogBudget, Narrator
-from provisioner.engine.types import EngineFailure, Phase, Stopped, TimedOut
+from provisioner.engine.types import EngineFailure, OnTick, Phase, Stopped, TimedOut
 from provisioner.engine.workdir import WorkDir
 
 KILLED = (
@@ -26,6 +26,7 @@ class Commands:
     environment: dict[str, str] = field(repr=False)
     redactor: Redactor
     log: LogBudget
+    on_tick: OnTick
     stop: threading.Event
 
     def run(
@@ -80,6 +81,7 @@ class Commands:
                 limit_s=limit_s,
                 grace_s=self.config.stop_grace_s,
                 inherited_fds=(place.lock_fd,),
+                on_tick=self.on_tick,
             )
         except FileNotFoundError as problem:
             raise EngineFailure(

@@ -58,10 +58,11 @@ def run(
     limit_s: float,
     grace_s: float,
     inherited_fds: Sequence[int] = (),
+    on_tick: Callable[[], None] = lambda: None,
 ) -> Ended:
-    """Run `argv` to its end and say how it ended.
+    """Run `argv` to its end and say how it ended; call `on_tick` every TICK_S or more often.
 
-    When `stop` is set, the limit is over or a sink raises, the command gets SIGINT and, `grace_s` later, its
+    When `stop` is set, the limit is over, a sink or `on_tick` raises, the command gets SIGINT and, `grace_s` later, its
     whole group SIGKILL; a sink's exception is raised after that. Raises OSError when it cannot be started.
     """
     started = time.monotonic()
@@ -81,7 +82,7 @@ def run(
         stdout_start.close()
         stderr_start.close()
         streams = {stdout_end: stdout, stderr_end: stderr}
-        return _Watch(process, streams, stop, started + limit_s, grace_s, started).to_end()
+        return _Watch(process, streams, stop, started + limit_s, grace_s, started, on_tick).to_end()
 
 
 @contextlib.contextmanager
@@ -105,6 +106,7 @@ class _Watch:
         deadline: float,
         grace_s: float,
         started: float,
+        on_tick: Callable[[], None],
     ) -> None:
         self._process = process
         self._sinks = sinks
@@ -112,6 +114,7 @@ class _Watch:
         self._deadline = deadline
         self._grace_s = grace_s
         self._started = started
+        self._on_tick = on_tick
         self._reason: Reason = ""
         self._kill_at = 0.0
         self._killed = False
@@ -148,6 +151,7 @@ class _Watch:
                     ended = True
                 else:
                     self._read(selector, key)
+            self._guarded(self._on_tick)
         except BaseException as problem:  # KeyboardInterrupt too: the process must end before it goes on
             self._failure = self._failure or problem
         if not ended:
@@ -177,19 +181,28 @@ class _Watch:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> int:
+        """Deliver what can be read at once; return how many bytes that was."""
         chunk = os.read(key.fd, CHUNK_BYTES)
         if not chunk:
             selector.unregister(key.fileobj)
         else:
             self._guarded(lambda: key.data.feed(chunk))
+        return len(chunk)
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
-        """Read what is left in the pipes; a process of another session may hold them, so not for long."""
+        """Read what is left in the pipes, however long that takes.
+
+        A process of another session may hold them: wait for more not for long, and take no more than they held.
+        """
         deadline = time.monotonic() + DRAIN_S
-        while selector.get_map() and time.monotonic() < deadline:
-            for key, _ in selector.select(TICK_S):
-                self._read(selector, key)
+        left = len(self._sinks) * PIPE_BYTES
+        while selector.get_map() and left > 0:
+            ready = selector.select(0)
+            if not ready and time.monotonic() >= deadline:
+                return
+            for key, _ in ready or selector.select(TICK_S):
+                left -= self._read(selector, key)
 
     def _guarded(self, deliver: Callable[[], None]) -> None:
         """Deliver output unless a delivery failed before: then the process is only being ended."""

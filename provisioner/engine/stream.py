@@ -15,6 +15,8 @@ HEAD_BYTES = 8 * 1024 * 1024
 TAIL_BYTES = 1024 * 1024
 LINE_HEAD_CHARS = 6_000
 LINE_TAIL_CHARS = 1_000
+# What a line costs besides its text: a flood of tiny lines must not fill the memory either.
+LINE_BYTES = 64
 MAX_DIAGNOSTICS = 50
 MAX_PLAIN_ERROR_CHARS = 64 * 1024
 # Messages that say nothing to the reader: the first line, the end of a refresh that has a line already, and
@@ -26,10 +28,15 @@ _NOISE: Mapping[Phase, frozenset[str]] = {
 # Of `init`, what it does; the rest is advice for somebody at a terminal.
 _INIT_STEPS = ("Initializing ", "Upgrading ", "- ")
 _LEVELS: Mapping[str, LogLevel] = {"error": "error", "warn": "warn"}
+# What `apply_complete` may tell of that changes something; reading a data source does not.
+_CHANGES = frozenset({"create", "update", "delete"})
 
 
 class LogBudget:
-    """Passes on the first HEAD_BYTES, keeps the last TAIL_BYTES, and says how much is missing between."""
+    """Passes on the first HEAD_BYTES, keeps the last TAIL_BYTES, and says how much is missing between.
+
+    That a change was made is told at once, by a line without text where the line itself is kept back.
+    """
 
     def __init__(self, on_line: OnLine, head_bytes: int = HEAD_BYTES, tail_bytes: int = TAIL_BYTES) -> None:
         self._on_line = on_line
@@ -42,24 +49,29 @@ class LogBudget:
 
     def __call__(self, line: LogLine) -> None:
         size = len(line.text.encode("utf-8", "replace"))
-        if self._head_left >= size and not self._tail:
-            self._head_left -= size
+        if self._head_left >= size + LINE_BYTES and not self._tail:
+            self._head_left -= size + LINE_BYTES
             self._on_line(line)
             return
         self._head_left = 0
+        if line.change_done:
+            self._on_line(LogLine(phase=line.phase, level=line.level, text="", change_done=True))
+            line = replace(line, change_done=False)
         self._tail.append((line, size))
-        self._in_tail += size
+        self._in_tail += size + LINE_BYTES
         while self._in_tail > self._tail_bytes:
-            _, dropped = self._tail.popleft()
-            self._in_tail -= dropped
-            self._dropped_lines += 1
-            self._dropped_bytes += dropped
+            dropped, size = self._tail.popleft()
+            self._in_tail -= size + LINE_BYTES
+            lines, of_bytes = dropped.left_out if dropped.left_out[0] else (1, size)
+            self._dropped_lines += lines
+            self._dropped_bytes += of_bytes
 
     def close(self) -> None:
         """Deliver the tail, after a line that says what was left out."""
         if self._dropped_lines and self._tail:
             text = f"… {self._dropped_lines} lines ({self._dropped_bytes} bytes) left out …"
-            self._on_line(LogLine(phase=self._tail[0][0].phase, level="warn", text=text))
+            missing = (self._dropped_lines, self._dropped_bytes)
+            self._on_line(LogLine(phase=self._tail[0][0].phase, level="warn", text=text, left_out=missing))
         while self._tail:
             self._on_line(self._tail.popleft()[0])
         self._in_tail = self._dropped_lines = self._dropped_bytes = 0
@@ -100,6 +112,7 @@ class Narrator:
                 level=_LEVELS.get(str(message.get("@level")), "info"),
                 address=_address(message),
                 at=_instant(message.get("@timestamp")),
+                change_done=_is_change(message),
             )
 
     def read_text(self, line: Line) -> None:
@@ -145,6 +158,7 @@ class Narrator:
         address: str = "",
         at: datetime | None = None,
         tail: str = "",
+        change_done: bool = False,
     ) -> None:
         """Redact the whole text, then deliver it row by row: a secret may span rows."""
         text = self._redactor(text)
@@ -157,8 +171,10 @@ class Narrator:
                         text=make_visible(row),
                         address=make_visible(address),
                         at=at,
+                        change_done=change_done,
                     )
                 )
+                change_done = False
 
 
 def _parse(data: bytes) -> Mapping[str, object] | None:
@@ -189,6 +205,16 @@ def _shorten(text: str) -> str:
         return text
     missing = len(text) - LINE_HEAD_CHARS - LINE_TAIL_CHARS
     return f"{text[:LINE_HEAD_CHARS]} … {missing} characters left out … {text[-LINE_TAIL_CHARS:]}"
+
+
+def _is_change(message: Mapping[str, object]) -> bool:
+    """Tell whether a message says that a change was made; a replacement says so twice."""
+    hook = message.get("hook")
+    return (
+        message.get("type") == "apply_complete"
+        and isinstance(hook, Mapping)
+        and hook.get("action") in _CHANGES
+    )
 
 
 def _address(message: Mapping[str, object]) -> str:

@@ -38,10 +38,11 @@ from provisioner.engine.module_interface import ModuleInterface
 from provisioner.engine.places import write_private
 from provisioner.engine.redact import Redactor, sensitive_texts, texts_in
 from provisioner.engine.stream import LogBudget
-from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, PlanOutcome, RunSpec
+from provisioner.engine.types import ApplyOutcome, EngineFailure, OnLine, OnTick, PlanOutcome, RunSpec
 from provisioner.engine.workdir import WorkDir
 
 PLAN_FILE = "plan.bin"
+CORRECTION_FILE = "correction.bin"
 TEMPLATE_UNUSED_S = 30 * 24 * 3600
 _DISK_ERRORS = frozenset(
     {
@@ -96,12 +97,15 @@ class TerraformEngine:
         binary = self._find()
         return binary.name, binary.version
 
-    def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome:
+    def plan(
+        self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event, on_tick: OnTick | None = None
+    ) -> PlanOutcome:
         """Plan the run (`spec.destroy`: its destruction) and return the saved plan.
 
-        Calls `on_line` in the calling thread. Raises EngineFailure with Terraform's diagnostics.
+        With `spec.refresh_only` the plan says what changed behind Terraform's back; when something did, an ordinary
+        plan beside it says what of that would be put back. Raises EngineFailure with Terraform's diagnostics.
         """
-        with self._session(spec, on_line, stop) as session:
+        with self._session(spec, on_line, on_tick, stop) as session:
             session = self._lay_out(session)
             plan = functools.partial(self._run_plan, session)
             try:
@@ -120,9 +124,11 @@ class TerraformEngine:
                     " Free space on the worker, then retry the run.",
                     permanent=False,
                 )
-            argv = _argv(session.binary, "show", PLAN_FILE, json=_FLAG, no_color=_FLAG)
-            shown = session.commands.read("show", argv, session.place, self.config.plan_timeout_s)
-            document = _document(shown)
+            document = self._show(session, PLAN_FILE)
+            correction = None
+            if spec.refresh_only and document.get("resource_drift"):
+                self._run_plan(replace(session, spec=replace(spec, refresh_only=False)), CORRECTION_FILE)
+                correction = self._show(session, CORRECTION_FILE)
             return PlanOutcome(
                 plan_file=plan_file,
                 document=document,
@@ -130,20 +136,28 @@ class TerraformEngine:
                 engine_name=session.binary.name,
                 lock_file=session.place.lock_file(),
                 sensitive_values=sensitive_texts(document),
+                correction=correction,
             )
 
     def apply(
-        self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
+        self,
+        spec: RunSpec,
+        plan_file: bytes,
+        lock_file: bytes,
+        *,
+        on_line: OnLine,
+        stop: threading.Event,
+        on_tick: OnTick | None = None,
     ) -> ApplyOutcome:
         """Apply exactly the saved plan, with the providers of `lock_file`.
 
-        Calls `on_line` in the calling thread. Raises EngineFailure with Terraform's diagnostics; state that
-        Terraform could not save is in its `errored_state`, and on disk until `forget_rescued_state`.
+        Raises EngineFailure with Terraform's diagnostics; state that Terraform could not save is in its
+        `errored_state`, and on disk until `forget_rescued_state`.
         """
         if not plan_file:
             detail = "An apply needs the bytes of the plan. Plan again."
             raise EngineFailure("There is no saved plan", detail, permanent=True)
-        with self._session(spec, on_line, stop) as session:
+        with self._session(spec, on_line, on_tick, stop) as session:
             session = self._lay_out(session, lock_file)
             path = session.place.path / PLAN_FILE
             write_private(path, plan_file)
@@ -199,7 +213,9 @@ class TerraformEngine:
         )
 
     @contextmanager
-    def _session(self, spec: RunSpec, on_line: OnLine, stop: threading.Event) -> Iterator[_Session]:
+    def _session(
+        self, spec: RunSpec, on_line: OnLine, on_tick: OnTick | None, stop: threading.Event
+    ) -> Iterator[_Session]:
         """Find Terraform and occupy the run's directory; deliver what the log kept back at the end."""
         log = LogBudget(on_line)
         try:
@@ -208,7 +224,7 @@ class TerraformEngine:
             own = environment.run_environment(self.config, spec, cli_config, os.environ)
             redactor = Redactor([*environment.secrets_of(own), *spec.sensitive_values])
             with workdir.occupied(self.config.work_dir, spec.run_id, stop) as place:
-                commands = Commands(self.config, own, redactor, log, stop)
+                commands = Commands(self.config, own, redactor, log, on_tick or _nothing, stop)
                 yield _Session(spec, binary, place, commands)
         except OSError as problem:
             if problem.errno not in _DISK_ERRORS:
@@ -258,7 +274,11 @@ class TerraformEngine:
         argv = _argv(session.binary, "init", input=False, no_color=_FLAG)
         session.commands.run("init", argv, session.place, self.config.init_timeout_s, as_json=False)
 
-    def _run_plan(self, session: _Session) -> None:
+    def _show(self, session: _Session, plan_file: str) -> dict[str, object]:
+        argv = _argv(session.binary, "show", plan_file, json=_FLAG, no_color=_FLAG)
+        return _document(session.commands.read("show", argv, session.place, self.config.plan_timeout_s))
+
+    def _run_plan(self, session: _Session, plan_file: str = PLAN_FILE) -> None:
         argv = _argv(
             session.binary,
             "plan",
@@ -266,10 +286,15 @@ class TerraformEngine:
             input=False,
             no_color=_FLAG,
             lock_timeout=f"{self.config.lock_timeout_s}s",
-            out=PLAN_FILE,
+            out=plan_file,
             destroy=_FLAG if session.spec.destroy else python_terraform.IsNotFlagged,
+            refresh_only=_FLAG if session.spec.refresh_only else python_terraform.IsNotFlagged,
         )
         session.commands.run("plan", argv, session.place, self.config.plan_timeout_s, as_json=True)
+
+
+def _nothing() -> None:
+    """Do nothing at a tick."""
 
 
 def _argv(binary: Binary, command: str, *arguments: str, **options: Any) -> list[str]:

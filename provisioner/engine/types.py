@@ -18,7 +18,8 @@ class RunSpec:
     """Everything that Terraform needs for one run.
 
     `module_content` is a tar.gz of the module's files. `sensitive_values` are texts to keep out of every
-    line beside the state password and the values of the module's sensitive variables.
+    line beside the state password and the values of the module's sensitive variables. `refresh_only` asks what
+    changed behind Terraform's back; its plan would write that into the state and change nothing else.
     """
 
     run_id: str
@@ -34,20 +35,29 @@ class RunSpec:
     state_password: str = field(repr=False)
     destroy: bool
     sensitive_values: tuple[str, ...] = field(default=(), repr=False)
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line for people: redacted, without control characters, of bounded length."""
+    """One line for people: redacted, without control characters, of bounded length.
+
+    `change_done`: Terraform has made one more change; a line without text says nothing else. `left_out`: the lines
+    and bytes that this line stands for.
+    """
 
     phase: Phase
     level: LogLevel
     text: str
     address: str = ""
     at: datetime | None = None
+    change_done: bool = False
+    left_out: tuple[int, int] = (0, 0)
 
 
 OnLine = Callable[[LogLine], None]
+# Called several times a second while a command runs, also when it says nothing.
+OnTick = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ class PlanOutcome:
     """A saved plan. `document` is raw `terraform show -json`: the caller redacts it before storing it.
 
     `sensitive_values` are the texts that it marks sensitive; given to the apply's RunSpec they stay out of its
-    lines, also where a provider writes them into an error.
+    lines, also where a provider writes them into an error. `correction` belongs to a refresh-only plan that found
+    something: the document of the ordinary plan, which says what of it would be put back.
     """
 
     plan_file: bytes = field(repr=False)
@@ -64,6 +75,7 @@ class PlanOutcome:
     engine_name: str
     lock_file: bytes = field(repr=False)
     sensitive_values: tuple[str, ...] = field(default=(), repr=False)
+    correction: Mapping[str, object] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,8 +132,11 @@ class TimedOut(EngineFailure):
 class Engine(Protocol):
     """Plans and applies. Both raise EngineError, `Stopped` when `stop` was set.
 
+    `on_line` and `on_tick` are called in the calling thread.
     A state that an apply could not save stays on disk until `forget_rescued_state`, whatever becomes of the caller.
     """
+
+    def version(self) -> tuple[str, str]: ...
 
     def is_busy(self, run_id: str) -> bool: ...
 
@@ -131,8 +146,17 @@ class Engine(Protocol):
 
     def objects_of(self, workspace_id: str) -> tuple[CloudObject, ...] | None: ...
 
-    def plan(self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event) -> PlanOutcome: ...
+    def plan(
+        self, spec: RunSpec, *, on_line: OnLine, stop: threading.Event, on_tick: OnTick | None = None
+    ) -> PlanOutcome: ...
 
     def apply(
-        self, spec: RunSpec, plan_file: bytes, lock_file: bytes, *, on_line: OnLine, stop: threading.Event
+        self,
+        spec: RunSpec,
+        plan_file: bytes,
+        lock_file: bytes,
+        *,
+        on_line: OnLine,
+        stop: threading.Event,
+        on_tick: OnTick | None = None,
     ) -> ApplyOutcome: ...

@@ -2,9 +2,10 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
-from provisioner.models.run import Run, RunLogChunk, RunLogLine, RunPlan, RunTransition
+from provisioner.models.run import Run, RunLogChunk, RunPlan, RunTransition
 from provisioner.models.state import StateLock, StateVersion
 from provisioner.models.workspace import Workspace, WorkspaceResource, WorkspaceTransfer
 
@@ -12,15 +13,16 @@ __all__ = [
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "QueueTurn",
     "Request",
     "Run",
     "RunEstimate",
     "RunLogChunk",
-    "RunLogLine",
     "RunPlan",
     "RunTransition",
     "StateLock",
     "StateVersion",
+    "WorkerSeen",
     "Workspace",
     "WorkspaceResource",
     "WorkspaceTransfer",

@@ -54,8 +54,13 @@ class Run(models.Model):
     # Terraform ended by itself; below `fencing_token` at the interruption, it never began.
     lock_taken_token = models.PositiveIntegerField(null=True, blank=True)
     lock_released_token = models.PositiveIntegerField(null=True, blank=True)
-    # Changes that the apply has made so far, as Terraform says them.
+    # Changes that the apply has made so far, as Terraform says them; services/runlog.py writes it and the next two.
     changes_done = models.PositiveIntegerField(default=0)
+    # The newest line of the log, so that whoever has read the run knows whether there are new ones; the bytes of all.
+    log_last_sequence = models.PositiveIntegerField(default=0)
+    log_bytes = models.PositiveBigIntegerField(default=0)
+    # The file in the storage `archive` that holds the log; empty: it is in chunks.
+    log_archive = models.CharField(max_length=200, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     stop_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -165,22 +170,3 @@ class RunLogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first_sequence}-{self.last_sequence}"
-
-
-class RunLogLine(models.Model):
-    """One redacted line of Terraform's output, or a stretch that was left out, saying so."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log_lines")
-    sequence = models.PositiveIntegerField()
-    at = models.DateTimeField()
-    phase = models.CharField(max_length=16)
-    level = models.CharField(max_length=8)
-    address = models.CharField(max_length=512, blank=True)
-    text = models.TextField()
-
-    class Meta:
-        ordering = ["run", "sequence"]
-        constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="log_line_sequence")]
-
-    def __str__(self) -> str:
-        return self.text

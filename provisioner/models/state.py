@@ -1,10 +1,14 @@
 """Terraform's state, kept by the portal through Terraform's own http backend."""
 
+from django.conf import settings
 from django.db import models
 
 
 class StateVersion(models.Model):
-    """One version of a workspace's state; sealed, never changed, never deleted while the workspace lives."""
+    """One version of a workspace's state; sealed, never changed, never deleted.
+
+    It was written by a run, or by a person who restored an earlier version (`restored_from`, with a reason).
+    """
 
     workspace = models.ForeignKey("provisioner.Workspace", on_delete=models.PROTECT, related_name="states")
     run = models.ForeignKey(
@@ -12,10 +16,16 @@ class StateVersion(models.Model):
     )
     serial = models.BigIntegerField()
     lineage = models.CharField(max_length=64)
+    terraform_version = models.CharField(max_length=32, blank=True)
     sha256 = models.CharField(max_length=64)
     size_bytes = models.PositiveBigIntegerField()
     content = models.BinaryField()
     created_at = models.DateTimeField()
+    restored_from = models.BigIntegerField(null=True, blank=True)
+    restored_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    restore_reason = models.TextField(blank=True)
 
     class Meta:
         ordering = ["workspace", "-serial"]

@@ -42,8 +42,13 @@ class Workspace(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     hold_reason = models.TextField(blank=True)
+    # The group on whose behalf it is held and whose members may release it; empty: the owner team.
+    held_for = models.CharField(max_length=150, blank=True)
     # Days before `expires_at` of the last warning that was given; None after a renewal.
     warned_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    # What stands in the way of the destruction of an expired workspace, and when its people were last told.
+    expiry_obstacle = models.TextField(blank=True)
+    expiry_told_at = models.DateTimeField(null=True, blank=True)
     # `drift`: what the newest drift check found, one document per resource; empty when in sync.
     drift_checked_at = models.DateTimeField(null=True, blank=True)
     drifted_at = models.DateTimeField(null=True, blank=True)

@@ -1,7 +1,7 @@
 """The methods of Terraform's plugin protocol 5 that deal with values, bytes in and bytes out."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from provisioner.sandbox import (
@@ -90,11 +90,14 @@ class Operations:
 
     def _validate_resource(self, request: Message) -> bytes:
         name, config = _type_name(request), _value(request, 2) or {}
-        found = validation.problems(self.session.schemas.resource(name), self.session.facts.of(name), config)
-        return b"".join(protobuf.message(1, _diagnostic(problem)) for problem in found)
+        block = self.session.schemas.resource(name)
+        found = validation.problems(block, self.session.facts.of(name), config)
+        problems = b"".join(protobuf.message(1, _diagnostic(problem)) for problem in found)
+        return problems + _warnings(validation.deprecations(block, config))
 
-    def _validate_data_source(self, _request: Message) -> bytes:
-        return b""
+    def _validate_data_source(self, request: Message) -> bytes:
+        name, config = _type_name(request), _value(request, 2) or {}
+        return _warnings(validation.deprecations(self.session.schemas.data_source(name), config))
 
     def _upgrade_state(self, request: Message) -> bytes:
         raw = protobuf.parse(protobuf.last_bytes(request, 3))
@@ -151,6 +154,11 @@ def _value(request: Message, field: int) -> Any:
 
 def _dynamic(field: int, value: Attributes | None) -> bytes:
     return protobuf.message(field, protobuf.message(1, values.encode(value)))
+
+
+def _warnings(found: Iterable[CloudError]) -> bytes:
+    """Encode the diagnostics of a validation, which have field 1, as warnings."""
+    return b"".join(protobuf.message(1, _diagnostic(warning, _WARNING)) for warning in found)
 
 
 def _diagnostic(error: CloudError, severity: int = _ERROR) -> bytes:

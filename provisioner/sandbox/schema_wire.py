@@ -39,7 +39,7 @@ def _block(block: schema.Block) -> bytes:
             + protobuf.integer(4, part.get("min_items"))
             + protobuf.integer(5, part.get("max_items")),
         )
-    return out
+    return out + protobuf.integer(6, block.get("deprecated"))
 
 
 def _attribute(name: str, part: dict[str, Any]) -> bytes:

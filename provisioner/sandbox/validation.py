@@ -1,13 +1,16 @@
 """ValidateResourceTypeConfig: cheap checks that the real provider makes before it asks the cloud."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from provisioner.sandbox import documents, values
+from provisioner.sandbox import documents, schema, values
 from provisioner.sandbox.cloud import Attributes
 from provisioner.sandbox.facts import TypeFacts
 from provisioner.sandbox.faults import CloudError
 from provisioner.sandbox.schema import Block
+
+_DEPRECATED = "Argument is deprecated"
 
 
 def problems(block: Block, facts: TypeFacts, config: Attributes) -> list[CloudError]:
@@ -43,6 +46,29 @@ def problems(block: Block, facts: TypeFacts, config: Attributes) -> list[CloudEr
                 CloudError(f'"{name}" contains an invalid JSON policy', "It is not a JSON document.", [name])
             )
     return found
+
+
+def deprecations(block: Block, config: Attributes, path: tuple[str | int, ...] = ()) -> Iterator[CloudError]:
+    """Yield a warning for each deprecated argument and nested block that a configuration gives.
+
+    An unknown value counts as given, other than in the plugin framework: else `terraform validate` would not show an
+    argument that a variable is handed to.
+    """
+    for name, part in schema.attributes(block).items():
+        if part.get("deprecated") and config.get(name) is not None:
+            yield CloudError(_DEPRECATED, part["deprecation_message"], [*path, name])
+    for name, part in schema.nested_blocks(block).items():
+        inner = config.get(name)
+        if inner is None or inner == []:
+            continue
+        if part["block"].get("deprecated"):
+            yield CloudError(_DEPRECATED, part["block"]["deprecation_message"], [*path, name])
+        if isinstance(inner, dict):
+            yield from deprecations(part["block"], inner, (*path, name))
+        elif isinstance(inner, list):
+            for position, item in enumerate(inner):
+                if isinstance(item, dict):
+                    yield from deprecations(part["block"], item, (*path, name, position))
 
 
 def _values_at(value: Any, names: list[str], path: list[Any]) -> list[tuple[list[Any], Any]]:

@@ -31,7 +31,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
     )
     if run is None:
         return None
-    if stale := stale_reason(run, run.plan):
+    if stale := stale_reason(run, run.plan, engine):
         return _plan_again(run, stale, clock)
     claim = lease.claim(run_id, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker=worker, now=clock())
     if claim is None:
@@ -47,6 +47,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
                     plan_file,
                     run.plan.lock_file.encode(),
                     on_line=runlog.write,
+                    on_tick=runlog.tick,
                     stop=claim.stop,
                 )
             except EngineError as error:
@@ -81,8 +82,11 @@ def _opened(run: Run, part: str, sealed: bytes | memoryview) -> bytes:
     return crypto.open_sealed(sealed, identity=selectors.plan_identity(run.pk, part))
 
 
-def stale_reason(run: Run, plan: RunPlan) -> str:
+def stale_reason(run: Run, plan: RunPlan, engine: Engine) -> str:
     """Say why the stored plan must not be applied any more, or ""."""
+    made_by, here = (plan.engine_name, plan.engine_version), engine.version()
+    if made_by != here:
+        return f"it was made by {' '.join(made_by)}, and this worker has {' '.join(here)}"
     newest = selectors.newest_state(run.workspace_id)
     serial, lineage = (None, "") if newest is None else (newest.serial, newest.lineage)
     if (serial, lineage) != (plan.state_serial, plan.state_lineage):

@@ -17,7 +17,7 @@ from catalog.parameters import Filled, fill_parameters
 from provisioner import selectors
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RunKind
-from provisioner.services import lifecycle
+from provisioner.services import lifecycle, system
 
 Row = TypeVar("Row", Service, Environment)
 
@@ -92,10 +92,10 @@ def resolve(ask: Ask, *, requester: User, kind: RunKind = RunKind.PROVISION) -> 
                 f"There is no environment {_quote(ask.environment)}. Choose one of: {known}.",
             )
         )
-    errors.extend(_text_problems(ask))
+    errors.extend(_ask_problems(ask))
     if errors or item is None or version is None or service is None or environment is None:
         raise InvalidAsk("The order names something that is not there; see each field.", errors=tuple(errors))
-    if not selectors.owns(requester, service):
+    if not selectors.owns(requester, service) and not system.is_portal(requester):
         raise NotYourService(
             f"The service {service.slug} belongs to {service.owner_team.name}, and you are not a member of that team. "
             "Ask a member to order, or ask a platform engineer to add you to the team."
@@ -146,24 +146,32 @@ def _retired(name: str, version: CatalogItemVersion | None) -> str:
     return f"{name} is retired and no longer offered. {fix}"
 
 
-def _text_problems(ask: Ask) -> list[FieldError]:
+def text_problems(field: str, label: str, text: str, *, required: bool = False) -> list[FieldError]:
+    """Return what is wrong with a text that stays with what it explains."""
     problems = []
-    if len(ask.justification) > JUSTIFICATION_MAX:
+    if required and not text.strip():
+        problems.append(FieldError(field, "required", f"Say why: the {label} is needed."))
+    if len(text) > JUSTIFICATION_MAX:
         problems.append(
             FieldError(
-                "justification",
+                field,
                 "too_long",
-                f"The justification has {len(ask.justification):,} characters; at most {JUSTIFICATION_MAX:,} fit.",
+                f"The {label} has {len(text):,} characters; at most {JUSTIFICATION_MAX:,} fit.",
             )
         )
-    if not _clean(ask.justification):
+    if not _clean(text):
         problems.append(
             FieldError(
-                "justification",
+                field,
                 "control_characters",
-                "The justification holds a NUL or half of a surrogate pair. Remove it.",
+                f"The {label} holds a NUL or half of a surrogate pair. Remove it.",
             )
         )
+    return problems
+
+
+def _ask_problems(ask: Ask) -> list[FieldError]:
+    problems = text_problems("justification", "justification", ask.justification)
     if ask.ttl_days is not None and not 1 <= ask.ttl_days <= TTL_DAYS_MAX:
         problems.append(
             FieldError("ttl", "out_of_range", f"The time to live must be between 1 and {TTL_DAYS_MAX} days.")

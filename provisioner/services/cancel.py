@@ -11,7 +11,7 @@ from provisioner import selectors
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, LEASED, RunStatus
 from provisioner.models import Run
-from provisioner.services import audit, record
+from provisioner.services import audit, record, transition
 from provisioner.services.ask import NotYourService
 
 
@@ -45,9 +45,12 @@ def cancel(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
             else "The run was interrupted while it applied; what it left behind needs a decision, not a cancel."
         )
     if status in LEASED:
-        Run.objects.filter(pk=run.pk, status=status.value, stop_requested_at__isnull=True).update(
+        leased = Run.objects.filter(pk=run.pk, status=status.value)
+        asked = leased.filter(stop_requested_at__isnull=True).update(
             stop_requested_at=now, stop_requested_by=actor
         )
+        if not asked and not leased.exists():
+            raise transition.StaleRun(run.pk, status)  # nobody is left to hear the wish
     else:
         record.finish(
             run,
@@ -57,6 +60,7 @@ def cancel(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
             actor=actor,
             reason="canceled",
             fields={"error_summary": f"Canceled by {actor.get_username()}"},
+            keep_open=run.interrupted_at is not None,
         )
     audit.record("run.cancel", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()
@@ -79,6 +83,7 @@ def discard(run_id: uuid.UUID | str, *, actor: User, now: datetime) -> Run:
         actor=actor,
         reason="discarded",
         fields={"error_summary": f"Discarded by {actor.get_username()}"},
+        keep_open=run.interrupted_at is not None,
     )
     audit.record("run.discard", object_type="run", object_id=run.pk, actor=actor, now=now)
     run.refresh_from_db()

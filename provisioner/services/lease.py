@@ -19,7 +19,7 @@ from django.db.models import F
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import LEASED, RunStatus
 from provisioner.models import Run
-from provisioner.services import shutdown, transition
+from provisioner.services import admission, shutdown, transition
 
 log = structlog.get_logger(__name__)
 
@@ -76,14 +76,17 @@ def database_now() -> datetime:
 
 
 def claim(run_id: uuid.UUID, frm: RunStatus, to: RunStatus, *, worker: str, now: datetime) -> Claim | None:
-    """Take a queued run. Returns None when it is not there to be taken: claimed, canceled, or delivered twice.
+    """Take a queued run.
 
-    A worker that is to end takes nothing.
+    Returns None when it is not there to be taken (claimed, canceled, delivered twice) or may not start now (its
+    account is full, its workspace on hold). A worker that is to end takes nothing.
     """
     if shutdown.requested():
         return None
     try:
         with transaction.atomic():
+            if not admission.admit(run_id):
+                return None
             transition.move(
                 run_id,
                 frm,
@@ -97,6 +100,7 @@ def claim(run_id: uuid.UUID, frm: RunStatus, to: RunStatus, *, worker: str, now:
                     "attempts": F("attempts") + 1,
                 },
             )
+            admission.note_turn(run_id)
             token = Run.objects.values_list("fencing_token", flat=True).get(pk=run_id)
     except transition.StaleRun:
         return None

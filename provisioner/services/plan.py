@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from catalog import manifest as catalog_manifest
-from provisioner import crypto, policy, queue, selectors
+from provisioner import policy, queue, selectors
 from provisioner.domain import approval, cost, guardrails, tags
 from provisioner.domain import plan as plans
 from provisioner.domain.approval import StepSpec
@@ -24,8 +22,8 @@ from provisioner.domain.finding import Finding, Level
 from provisioner.domain.plan import Plan
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
-from provisioner.models import ApprovalStep, Run, RunEstimate, RunPlan
-from provisioner.services import lease, lifecycle, outcome, record, recover, transition
+from provisioner.models import ApprovalStep, Run, RunEstimate
+from provisioner.services import drift, lease, lifecycle, outcome, record, recover, stored_plan, transition
 from provisioner.services.evaluate import parameter_rules
 from provisioner.services.findings import documents, line_item_documents, unpriced_documents
 from provisioner.services.lease import Claim
@@ -72,7 +70,11 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             recover.keep_left_behind(run, claim, engine, now=clock())
         newest = selectors.newest_state(run.workspace_id)
         with lease.held(claim), RunLog(claim, clock) as runlog:
-            result = engine.plan(spec_of(run, claim), on_line=runlog.write, stop=claim.stop)
+            result = engine.plan(
+                spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
+            )
+        if run.kind == RunKind.DRIFT_CHECK.value:
+            return drift.conclude(run, claim, result, state=newest, now=clock())
         judgement = judge(run, result)
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())
@@ -167,7 +169,6 @@ def _commit(
     now: datetime,
 ) -> RunStatus:
     """Store the plan and move the run on, all or nothing."""
-    packed = gzip.compress(json.dumps(judgement.document, default=str).encode(), mtime=0)
     with transaction.atomic():
         transition.move(
             run.pk,
@@ -177,26 +178,16 @@ def _commit(
             holding=claim.fencing_token,
             fields={"findings": documents(judgement.findings), "lease_expires_at": None},
         )
-        RunPlan.objects.update_or_create(
-            run=run,
-            defaults={
-                "digest": judgement.digest,
-                "module_digest": run.item_version.module_digest,
-                "variables_digest": judgement.variables_digest,
-                "state_serial": serial,
-                "state_lineage": lineage,
-                "engine_name": result.engine_name,
-                "engine_version": result.engine_version,
-                "lock_file": result.lock_file.decode(errors="replace"),
-                "plan_file": crypto.seal(result.plan_file, identity=selectors.plan_identity(run.pk, "file")),
-                "document": crypto.seal(packed, identity=selectors.plan_identity(run.pk, "document")),
-                "sensitive_values": crypto.seal(
-                    json.dumps(result.sensitive_values).encode(),
-                    identity=selectors.plan_identity(run.pk, "sensitive-values"),
-                ),
-                "counts": asdict(judgement.plan.counts()),
-                "created_at": now,
-            },
+        stored_plan.store(
+            run,
+            result,
+            judgement.document,
+            digest=judgement.digest,
+            variables_digest=judgement.variables_digest,
+            counts=judgement.plan.counts(),
+            serial=serial,
+            lineage=lineage,
+            now=now,
         )
         run.estimate, _ = RunEstimate.objects.update_or_create(
             run=run,

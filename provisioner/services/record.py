@@ -49,7 +49,12 @@ def applied(run: Run, *, now: datetime) -> None:
     workspace = run.workspace
     if run.kind == RunKind.DESTROY.value:
         Workspace.objects.filter(pk=workspace.pk).update(
-            closed_at=now, outputs={}, estimate_usd_month=None, unpriced_count=0
+            closed_at=now,
+            outputs={},
+            estimate_usd_month=None,
+            unpriced_count=0,
+            drift=[],
+            drifted_at=None,
         )
         return
     columns: dict[str, object] = {
@@ -58,6 +63,9 @@ def applied(run: Run, *, now: datetime) -> None:
         "variables": run.variables,
         "parameters": run.parameters,
         "tags": run.tags,
+        # The plan compared everything with what is there, and what differed is put right.
+        "drift": [],
+        "drifted_at": None,
     }
     estimate = getattr(run, "estimate", None)
     if estimate is not None:

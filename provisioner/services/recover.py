@@ -225,11 +225,7 @@ def _known(resource: Any) -> Known:
 
 def _said(run: Run) -> tuple[str, ...]:
     """Return what Terraform said while it applied."""
-    lines, after = [], 0
-    while batch := selectors.log_lines(run, after=after, limit=5000):
-        lines += [line.text for line in batch if line.phase == "apply"]
-        after = batch[-1].sequence
-    return tuple(lines)
+    return tuple(line.text for line in selectors.whole_log(run) if line.phase == "apply")
 
 
 def note_suspects(run: Run, engine: Engine) -> None:

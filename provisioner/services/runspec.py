@@ -45,4 +45,5 @@ def spec_of(run: Run, claim: Claim, *, sensitive_values: tuple[str, ...] = ()) -
         state_password=state_password(run.pk, claim.fencing_token),
         destroy=run.kind == RunKind.DESTROY.value,
         sensitive_values=sensitive_values,
+        refresh_only=run.kind == RunKind.DRIFT_CHECK.value,
     )

@@ -10,15 +10,18 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from catalog import manifest as catalog_manifest
 from provisioner import queue, selectors
 from provisioner.domain.errors import FieldError, Refusal
-from provisioner.domain.run import RETRYABLE, RunKind, RunStatus
+from provisioner.domain.queueing import PRIORITY_EXPIRY
+from provisioner.domain.run import ACTIVE, RETRYABLE, RunKind, RunStatus
 from provisioner.models import Request, Run, Workspace
-from provisioner.services import audit, transition, upgrade
+from provisioner.services import audit, give_way, lifetime, standing, system, transition, upgrade
 from provisioner.services.ask import Ask, InvalidAsk, NotYourService
 from provisioner.services.evaluate import Evaluation, derived_tags, evaluate
 from provisioner.services.findings import documents
+from provisioner.services.standing import NotApplied, OnHold, Protected, WorkspaceBusy, WorkspaceClosed
+
+__all__ = ["NotApplied", "OnHold", "Protected", "WorkspaceBusy", "WorkspaceClosed"]
 
 
 class GuardrailRefused(Refusal):
@@ -41,38 +44,6 @@ class NameTaken(Refusal):
         self.run_id = run_id  # the holder's newest run, when the same person ordered it
 
 
-class WorkspaceBusy(Refusal):
-    """Another run holds the workspace."""
-
-    code = "workspace_busy"
-    status = 409
-    title = "The workspace is busy"
-
-
-class WorkspaceClosed(Refusal):
-    """Nothing is left of the workspace."""
-
-    code = "workspace_closed"
-    status = 409
-    title = "The workspace is closed"
-
-
-class NotApplied(Refusal):
-    """The workspace was never applied, so there is nothing to change."""
-
-    code = "not_applied"
-    status = 409
-    title = "Nothing to change yet"
-
-
-class Protected(Refusal):
-    """Deletion protection is on."""
-
-    code = "deletion_protected"
-    status = 409
-    title = "Deletion protection is on"
-
-
 class NotRetryable(Refusal):
     """The run cannot be run again."""
 
@@ -84,8 +55,9 @@ class NotRetryable(Refusal):
 def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     """Order something new. Raises InvalidAsk, NotYourService, GuardrailRefused and NameTaken."""
     evaluation = evaluate(ask, requester=requester, now=now)
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     resolved = evaluation.resolved
+    lifetime.refuse_ttl(ask.ttl_days, resolved.environment)
     workspace_id, request_id = uuid.uuid4(), uuid.uuid4()
     tags = derived_tags(resolved, workspace_id=str(workspace_id), request_id=str(request_id))
     workspace = Workspace(
@@ -103,9 +75,9 @@ def submit(ask: Ask, *, requester: User, now: datetime) -> Run:
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
-            return _start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
+            return start(workspace, evaluation, ask, RunKind.PROVISION, requester, now, request_id)
     except IntegrityError as error:
-        raise _name_taken(workspace, requester) from error
+        raise name_taken(workspace, requester) from error
 
 
 def submit_update(
@@ -120,7 +92,7 @@ def submit_update(
 
     Raises what `submit` raises, and NotVisible, WorkspaceClosed, NotApplied and WorkspaceBusy.
     """
-    workspace = _applied(workspace_id, requester)
+    workspace = standing.applied(workspace_id, requester)
     given = {key: value for key, value in {**workspace.parameters, **parameters}.items() if value is not None}
     ask = Ask(
         item=workspace.item.slug,
@@ -138,12 +110,12 @@ def submit_update(
         kind=RunKind.UPDATE,
         before=workspace.estimate_usd_month or Decimal(0),
     )
-    _refuse_bad(evaluation)
+    refuse_bad(evaluation)
     try:
         with transaction.atomic():
-            return _start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
+            return start(workspace, evaluation, ask, RunKind.UPDATE, requester, now, uuid.uuid4())
     except IntegrityError as error:
-        raise _busy(workspace) from error
+        raise standing.busy(workspace) from error
 
 
 def submit_upgrade(
@@ -159,7 +131,7 @@ def submit_upgrade(
 
     Parameters are kept as `upgrade.preview` says. Raises what `submit_update` raises, and NothingNewer.
     """
-    workspace = _applied(workspace_id, requester)
+    workspace = standing.applied(workspace_id, requester)
     wanted = upgrade.preview(
         workspace,
         version=version,
@@ -168,14 +140,14 @@ def submit_upgrade(
         now=now,
         justification=justification,
     )
-    _refuse_bad(wanted.evaluation)
+    refuse_bad(wanted.evaluation)
     try:
         with transaction.atomic():
-            return _start(
+            return start(
                 workspace, wanted.evaluation, wanted.ask, RunKind.UPGRADE, requester, now, uuid.uuid4()
             )
     except IntegrityError as error:
-        raise _busy(workspace) from error
+        raise standing.busy(workspace) from error
 
 
 def submit_destroy(
@@ -183,16 +155,48 @@ def submit_destroy(
 ) -> Run:
     """Order the destruction of a workspace.
 
-    Raises NotVisible, WorkspaceClosed, Protected (while the module's deletion protection is on) and WorkspaceBusy.
+    Raises NotVisible, WorkspaceClosed, OnHold, Protected (while the module's deletion protection is on) and
+    WorkspaceBusy.
     """
-    workspace = _changeable(workspace_id, requester)
-    protection = catalog_manifest.from_json(workspace.item_version.manifest).protection
-    if protection is not None and workspace.variables.get(protection) is True:
-        raise Protected(
-            f"{workspace.name} has deletion protection on ({protection} = true), so the cloud would refuse "
-            "to delete it. "
-            f"Order an update with {protection} = false first; when that is applied, order the destruction again."
-        )
+    workspace = standing.changeable(workspace_id, requester)
+    return _destroy(workspace, justification, requester, now)
+
+
+def destroy_expired(workspace: Workspace, *, justification: str, now: datetime) -> Run:
+    """Order, as the portal itself, the destruction of a workspace whose time to live has ended.
+
+    Raises WorkspaceClosed, OnHold, Protected and WorkspaceBusy.
+    """
+    standing.refuse_unless_free(workspace)
+    return _destroy(workspace, justification, system.account(), now, priority=PRIORITY_EXPIRY)
+
+
+def retag(workspace: Workspace, *, justification: str, requester: User, now: datetime) -> Run:
+    """Order an update that changes nothing but the tags, to those that the workspace has been given.
+
+    What was decided stays as it is; the plan is judged as any other. Raises WorkspaceBusy.
+    """
+    return _repeat(workspace, RunKind.UPDATE, workspace.parameters, justification, requester, now)
+
+
+def _destroy(
+    workspace: Workspace, justification: str, requester: User, now: datetime, *, priority: int = 0
+) -> Run:
+    standing.refuse_protected(workspace)
+    return _repeat(workspace, RunKind.DESTROY, {}, justification, requester, now, priority=priority)
+
+
+def _repeat(
+    workspace: Workspace,
+    kind: RunKind,
+    asked: Mapping[str, object],
+    justification: str,
+    requester: User,
+    now: datetime,
+    *,
+    priority: int = 0,
+) -> Run:
+    """Queue a run with the version and the variables that the workspace has."""
     last = workspace.runs.order_by("-created_at").first()
     request = Request(
         workspace=workspace,
@@ -200,7 +204,7 @@ def submit_destroy(
         service=workspace.service,
         environment=workspace.environment,
         name=workspace.name,
-        parameters={},
+        parameters=dict(asked),
         justification=justification,
         requester=requester,
         created_at=now,
@@ -208,39 +212,43 @@ def submit_destroy(
     run = Run(
         workspace=workspace,
         request=request,
-        kind=RunKind.DESTROY.value,
+        kind=kind.value,
         requester=requester,
         item_version=workspace.item_version,
         variables=workspace.variables or (last.variables if last else {}),
         parameters=workspace.parameters or (last.parameters if last else {}),
         tags=workspace.tags,
+        priority=priority,
     )
     try:
         with transaction.atomic():
             request.save(force_insert=True)
             return _queue(run, requester, now)
     except IntegrityError as error:
-        raise _busy(workspace) from error
+        raise standing.busy(workspace) from error
 
 
 def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
     """Run a failed ask again as a new run.
 
-    Raises NotVisible, NotYourService, NotRetryable, WorkspaceClosed, WorkspaceBusy and NameTaken.
+    Raises NotVisible, NotYourService, NotRetryable, WorkspaceClosed, OnHold, WorkspaceBusy and NameTaken.
     """
     old = selectors.run_visible(requester, run_id)
     workspace = old.workspace
     if not selectors.owns(requester, workspace.service):
-        raise NotYourService(_not_owner(workspace))
-    if RunStatus(old.status) not in RETRYABLE:
-        raise NotRetryable(
-            f"The run is {old.status.replace('_', ' ')}. Only a run that failed or was stopped can be retried."
-        )
-    newest = workspace.runs.order_by("-created_at", "-id").first()
+        raise NotYourService(standing.not_owner(workspace))
+    status = RunStatus(old.status)
+    if status not in RETRYABLE:
+        raise NotRetryable(f"The run is {status.value.replace('_', ' ')}. {_instead_of_retry(status)}")
+    runs = workspace.runs.order_by("-created_at", "-id")
+    if old.kind != RunKind.DRIFT_CHECK.value:
+        runs = runs.exclude(kind=RunKind.DRIFT_CHECK.value)  # changes nothing, so it outdates nothing
+    newest = runs.first()
     if newest is not None and newest.pk != old.pk:
         raise NotRetryable(f"A newer run exists on {workspace.name}: {newest.pk}. Look at that one.")
     if workspace.closed_at is not None and workspace.applied_at is not None:
         raise WorkspaceClosed(f"{workspace.name} is destroyed. Order it anew.")
+    standing.refuse_held(workspace)
     run = Run(
         workspace=workspace,
         request=old.request,
@@ -250,7 +258,7 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
         item_version=old.item_version,
         variables=old.variables,
         parameters=old.parameters,
-        tags=old.tags,
+        tags=workspace.tags,  # not the old run's: the workspace may have another owner by now
     )
     try:
         with transaction.atomic():
@@ -258,11 +266,22 @@ def retry(run_id: uuid.UUID | str, *, requester: User, now: datetime) -> Run:
             return _queue(run, requester, now, reason=f"retry of {old.pk}")
     except IntegrityError as error:
         if selectors.active_run_of(workspace) is not None:
-            raise _busy(workspace) from error
-        raise _name_taken(workspace, requester) from error
+            raise standing.busy(workspace) from error
+        raise name_taken(workspace, requester) from error
 
 
-def _refuse_bad(evaluation: Evaluation) -> None:
+def _instead_of_retry(status: RunStatus) -> str:
+    if status is RunStatus.REJECTED:
+        return "An approver said no to it: settle that with them, then order the change anew."
+    if status is RunStatus.INTERRUPTED:
+        return "What it left behind is looked at first; decide on that instead."
+    if status in ACTIVE:
+        return "It is still under way: wait until it ends, or cancel it."
+    return "It did what it was ordered for. Only a run that failed or was stopped can be retried."
+
+
+def refuse_bad(evaluation: Evaluation) -> None:
+    """Raise InvalidAsk or GuardrailRefused when the order cannot be taken."""
     if evaluation.problems:
         raise InvalidAsk(
             "Some fields cannot be taken as they are; see each.",
@@ -274,7 +293,7 @@ def _refuse_bad(evaluation: Evaluation) -> None:
         raise GuardrailRefused(f"{first.what} {first.why} {first.fix}", findings=evaluation.findings)
 
 
-def _start(
+def start(
     workspace: Workspace,
     evaluation: Evaluation,
     ask: Ask,
@@ -313,6 +332,7 @@ def _start(
 
 
 def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered") -> Run:
+    give_way.give_way(run.workspace, actor=requester, now=now)
     transition.begin(run, now=now, actor=requester, reason=reason)
     transition.move(run.pk, RunStatus.PENDING, RunStatus.PLAN_QUEUED, now=now, reason="waits for a worker")
     run.status, run.status_at = RunStatus.PLAN_QUEUED.value, now
@@ -328,45 +348,8 @@ def _queue(run: Run, requester: User, now: datetime, *, reason: str = "ordered")
     return run
 
 
-def _changeable(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
-    workspace = selectors.workspace_visible(requester, workspace_id)
-    if not selectors.owns(requester, workspace.service):
-        raise NotYourService(_not_owner(workspace))
-    if workspace.closed_at is not None:
-        raise WorkspaceClosed(
-            f"Nothing is left of {workspace.name}: it was destroyed or never made. Order it anew."
-        )
-    if selectors.active_run_of(workspace) is not None:
-        raise _busy(workspace)
-    return workspace
-
-
-def _applied(workspace_id: uuid.UUID | str, requester: User) -> Workspace:
-    workspace = _changeable(workspace_id, requester)
-    if workspace.applied_at is None:
-        raise NotApplied(
-            f"{workspace.name} was never applied. Retry its last run, or destroy it to free the name."
-        )
-    return workspace
-
-
-def _not_owner(workspace: Workspace) -> str:
-    team = workspace.service.owner_team.name
-    return f"{workspace.name} belongs to {team}, and you are not a member of that team. Ask one of them."
-
-
-def _busy(workspace: Workspace) -> WorkspaceBusy:
-    holder = selectors.active_run_of(workspace)
-    if holder is None:
-        return WorkspaceBusy(f"Another run held {workspace.name} a moment ago. Try again.")
-    return WorkspaceBusy(
-        f"The {holder.kind.replace('_', ' ')} run {holder.pk} of {holder.requester.get_username()} "
-        f"holds {workspace.name} "
-        f"({holder.status.replace('_', ' ')}). Wait until it ends, or cancel it."
-    )
-
-
-def _name_taken(workspace: Workspace, requester: User) -> NameTaken:
+def name_taken(workspace: Workspace, requester: User) -> NameTaken:
+    """Return the refusal of a name; it names the holder's run to whoever ordered that."""
     holder = Workspace.objects.filter(
         item=workspace.item, environment=workspace.environment, name=workspace.name, closed_at__isnull=True
     ).first()

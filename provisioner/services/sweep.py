@@ -12,7 +12,7 @@ from django.db.models import F
 from provisioner import queue
 from provisioner.domain.run import RunStatus
 from provisioner.models import Run, StateLock
-from provisioner.services import lease, record, recover, transition
+from provisioner.services import dispatch, lease, record, recover, transition
 
 log = structlog.get_logger(__name__)
 
@@ -124,18 +124,5 @@ def _fence(run: Run) -> None:
 
 
 def _ring_again(now: datetime) -> int:
-    """Ring for runs that wait longer than a sweep while their queue is empty: their message is lost.
-
-    A queue that still holds messages is left alone, so that a long wait does not fill the broker.
-    """
-    waited = now - timedelta(seconds=settings.DRAWBRIDGE_SWEEP_S)
-    count = 0
-    for status, task in ((RunStatus.PLAN_QUEUED, queue.PLAN), (RunStatus.APPLY_QUEUED, queue.APPLY)):
-        if queue.backlog(task) != 0:
-            continue
-        waiting = Run.objects.filter(status=status.value, status_at__lt=waited).order_by("status_at")
-        for run_id in waiting.values_list("pk", flat=True)[:200]:
-            if not queue.send(task, run_id):
-                return count
-            count += 1
-    return count
+    """Ring for runs that may start and wait longer than a sweep while too few messages wait: theirs are lost."""
+    return dispatch.ring_again(waited_since=now - timedelta(seconds=settings.DRAWBRIDGE_SWEEP_S))

@@ -16,3 +16,8 @@ def account() -> User:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     return user
+
+
+def is_portal(user: User) -> bool:
+    """Tell whether it is the portal itself that orders; it may for every service."""
+    return user.get_username() == USERNAME

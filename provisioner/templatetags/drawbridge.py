@@ -16,9 +16,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from provisioner.domain.run import RunKind, RunStatus
 from provisioner.web import words
 
 register = template.Library()
+
+ENDS_SOON = timedelta(days=7)
 
 
 @register.simple_tag
@@ -53,8 +56,10 @@ def chip(word: words.Word) -> SafeString:
 
 
 @register.simple_tag
-def status_chip(status: str) -> SafeString:
+def status_chip(status: str, kind: str = "") -> SafeString:
     """Draw a run status."""
+    if kind == RunKind.DRIFT_CHECK and status == RunStatus.PLANNED_AND_FINISHED:
+        return chip(words.CHECKED)
     return chip(words.STATUSES.get(status, words.UNKNOWN))
 
 
@@ -62,6 +67,12 @@ def status_chip(status: str) -> SafeString:
 def verb_chip(verb: str) -> SafeString:
     """Draw what a plan does to a resource."""
     return chip(words.VERBS.get(verb, words.UNKNOWN))
+
+
+@register.simple_tag
+def drift_chip(verb: str = "") -> SafeString:
+    """Draw what became of an object, or that a workspace has drifted."""
+    return chip(words.DRIFTS.get(verb, words.DRIFTED))
 
 
 @register.simple_tag
@@ -174,6 +185,15 @@ def ago(at: datetime | None) -> str | SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', utc.isoformat(), utc.strftime("%d %b %Y %H:%M UTC"), text
     )
+
+
+@register.filter
+def ends(at: datetime | None) -> str:
+    """Tell whether an end is over ("over") or within the time in which one is warned ("soon"); else nothing."""
+    if at is None:
+        return ""
+    left = at - timezone.now()
+    return "over" if left <= timedelta(0) else "soon" if left <= ENDS_SOON else ""
 
 
 @register.filter

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from provisioner import selectors
+from provisioner.web.queue import list_context
 from provisioner.web.requests import signed_in
 
 SHOWN = 5
@@ -17,9 +20,14 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the start page."""
     user = signed_in(request)
     steps = list(selectors.approval_steps_visible_to(user)[:50])
-    context = {
+    rows = list(selectors.without_checks(selectors.runs_visible_to(user))[:SHOWN])
+    context: dict[str, Any] = {
+        **list_context(rows),
         "decidable": [step for step in steps if selectors.can_decide(user, step)][:SHOWN],
         "workspaces": selectors.workspaces_visible_to(user).filter(closed_at__isnull=True)[:SHOWN],
-        "rows": selectors.runs_visible_to(user)[:SHOWN],
+        "rows": rows,
+        "offers": list(selectors.transfers_to_answer(user)[:SHOWN]),
     }
+    if selectors.is_platform(user):
+        context["orphaned"] = selectors.orphaned_count(user)
     return render(request, "home.html", context)

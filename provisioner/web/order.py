@@ -50,6 +50,7 @@ class Order:
             name=name,
             parameters=self.parameters.given() if self.parameters.is_bound else {},
             justification=self.form.cleaned_data.get("justification", "") if self.form.is_bound else "",
+            ttl_days=self.form.cleaned_data.get("ttl") if self.form.is_bound else None,
         )
 
 
@@ -183,5 +184,6 @@ def _twin(refusal: submit.NameTaken, ask: Ask) -> Run | None:
         asked.service.slug == ask.service
         and asked.parameters == dict(ask.parameters)
         and asked.justification == ask.justification
+        and asked.ttl_days == ask.ttl_days
     )
     return run if same else None

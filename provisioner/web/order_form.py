@@ -12,7 +12,7 @@ from django.forms.boundfield import BoundField
 from catalog.forms import ParameterForm
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding
-from provisioner.services.ask import JUSTIFICATION_MAX
+from provisioner.services.ask import JUSTIFICATION_MAX, TTL_DAYS_MAX
 
 
 class OpenChoiceField(forms.ChoiceField):
@@ -52,6 +52,15 @@ class OrderForm(ReasonForm):
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
+    )
+
+    ttl = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=TTL_DAYS_MAX,
+        label="Time to live",
+        help_text="Days until it is destroyed by itself; you are warned before and can renew it. Empty: no end.",
+        widget=forms.NumberInput(attrs={"min": "1"}),
     )
 
     def __init__(

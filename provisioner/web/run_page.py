@@ -8,10 +8,12 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from provisioner import selectors
+from provisioner.domain.errors import Refusal
+from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_diff
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalDecision, ApprovalStep, Run, RunTransition
-from provisioner.web import timeline
+from provisioner.web import queue, timeline
 from provisioner.web.recovery_words import recovery_words
 
 LOG_PAGE_LINES = 500
@@ -51,7 +53,9 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
     plan = selectors.plan_view(run)
     progress = selectors.progress_of(run, selectors.plan_of(run)) if status is RunStatus.APPLYING else None
     owner = selectors.owns(user, run.workspace.service)
+    queued = queue.run_context(run)
     return {
+        **queued,
         "run": run,
         "workspace": run.workspace,
         "terminal": status in TERMINAL,
@@ -69,7 +73,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "stopping": run.stop_requested_at is not None and status not in TERMINAL,
         "progress": progress,
         "recovery": recovery_words(run),
-        "seen": seen(run, len(transitions), steps, progress),
+        "seen": seen(run, len(transitions), steps, progress) + queue.seen(queued["standing"]),
     }
 
 
@@ -103,13 +107,23 @@ def change_rows(changes: tuple[ResourceChange, ...]) -> list[ChangeRow]:
 
 
 def log_context(run: Run, after: int) -> dict[str, Any]:
-    """Return the context of runs/_log.html: the lines after a sequence and where the next ones begin."""
-    lines = selectors.log_lines(run, after=after, limit=LOG_PAGE_LINES)
+    """Return the context of runs/_log.html: the lines after a sequence and where the next ones begin.
+
+    An archived log that cannot be read is told in its place: the rest of the page does not depend on it.
+    """
+    lines: list[LogEntry] = []
+    refusal = None
+    try:
+        lines = selectors.log_lines(run, after=after, limit=LOG_PAGE_LINES)
+    except Refusal as unreadable:
+        refusal = unreadable
+    log_after = lines[-1].sequence if lines else after
     return {
         "run": run,
         "lines": lines,
-        "log_after": lines[-1].sequence if lines else after,
-        "log_full": len(lines) == LOG_PAGE_LINES,
+        "log_after": log_after,
+        "log_full": refusal is None and log_after < run.log_last_sequence,
         "log_first": after == 0,
+        "log_refusal": refusal,
         "terminal": RunStatus(run.status) in TERMINAL,
     }

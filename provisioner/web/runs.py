@@ -18,6 +18,7 @@ from provisioner.models import Run
 from provisioner.services import cancel as cancel_service
 from provisioner.services import submit
 from provisioner.web.paging import newest_first
+from provisioner.web.queue import list_context
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
 from provisioner.web.run_page import log_context, run_context
@@ -39,16 +40,22 @@ def runs(request: HttpRequest) -> HttpResponse:
     """List the runs the person may see, newest first."""
     state = request.GET.get("state", "")
     mine = request.GET.get("mine") == "1"
+    checks = request.GET.get("checks") == "1"
     rows = selectors.runs_visible_to(request.user)
+    if not checks:
+        rows = selectors.without_checks(rows)
     if state in STATES:
         rows = rows.filter(status__in=sorted(STATES[state][1]))
     if mine:
         rows = rows.filter(requester=signed_in(request))
+    page = newest_first(rows, request.GET.get("before", ""))
     context = {
-        "page": newest_first(rows, request.GET.get("before", "")),
+        **list_context(page.rows),
+        "page": page,
         "states": {name: label for name, (label, _) in STATES.items()},
         "state": state,
         "mine": mine,
+        "checks": checks,
         "filtered": mine or state in STATES,
     }
     return render(request, "runs/list.html", context)
@@ -72,17 +79,6 @@ def run_live(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     if request.GET.get("seen") == context["seen"] and not context["terminal"]:
         return HttpResponse(status=204)
     return render(request, "runs/_live.html", {**context, "polled": True})
-
-
-@require_GET
-@answers_refusals
-def run_log(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """Answer the log's poll with the lines after `after`; without HTMX, show them as a page."""
-    found = selectors.run_visible(request.user, run_id)
-    given = request.GET.get("after", "")
-    after = int(given) if given.isdecimal() and given.isascii() and len(given) < 10 else 0
-    template = "runs/_log.html" if request.headers.get("HX-Request") else "runs/log.html"
-    return render(request, template, {**log_context(found, after), "workspace": found.workspace})
 
 
 @require_POST

@@ -41,6 +41,14 @@ STATUSES: Mapping[str, Word] = {
     _S.INTERRUPTED: Word("interrupted", "bad", "exclamation-triangle"),
 }
 
+# A drift check that ended well: what it found is said beside it.
+CHECKED = Word("checked", "ok", "check-circle")
+DRIFTED = Word("drifted", "warn", "exclamation-triangle")
+DRIFTS: Mapping[str, Word] = {
+    "changed": Word("changed", "warn", "pencil-square"),
+    "gone": Word("gone", "bad", "x-circle"),
+}
+
 VERBS: Mapping[str, Word] = {
     "create": Word("create", "ok", "plus-circle"),
     "update": Word("update in place", "busy", "pencil-square"),

@@ -22,11 +22,14 @@ from provisioner.domain.errors import Refusal
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
 from provisioner.services import evaluate as evaluation
-from provisioner.services import submit
+from provisioner.services import settle, submit
 from provisioner.services import upgrade as upgrade_service
 from provisioner.services.ask import Ask
+from provisioner.web import states
 from provisioner.web.connect import connect_text, output_rows
+from provisioner.web.drift import drift_context
 from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
+from provisioner.web.ownership import ownership_context
 from provisioner.web.paging import newest_first
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
@@ -66,6 +69,7 @@ def workspaces(request: HttpRequest) -> HttpResponse:
     """List the workspaces the person may see, newest first."""
     environment, closed = request.GET.get("environment", ""), request.GET.get("closed") == "1"
     outdated = request.GET.get("outdated") == "1"
+    orphaned = request.GET.get("orphaned") == "1"
     newer = catalog_selectors.outdated_versions()
     rows = selectors.workspaces_visible_to(request.user)
     environments = list(Environment.objects.order_by("position", "slug"))
@@ -74,16 +78,23 @@ def workspaces(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(environment__slug=environment)
     if not closed:
         rows = rows.filter(closed_at__isnull=True)
+    drifted = request.GET.get("drifted") == "1"
+    if drifted:
+        rows = rows.filter(drifted_at__isnull=False)
     if outdated:
         rows = rows.filter(item_version_id__in=list(newer))
+    if orphaned:
+        rows = rows.filter(selectors.without_owner())
     context = {
         "page": newest_first(rows, request.GET.get("before", "")),
         "newer": newer,
         "outdated": outdated,
+        "drifted": drifted,
         "environments": environments,
         "environment": environment if known else "",
         "closed": closed,
-        "filtered": known or outdated,
+        "orphaned": orphaned,
+        "filtered": known or outdated or drifted or orphaned,
     }
     return render(request, "workspaces/list.html", context)
 
@@ -96,9 +107,9 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
     manifest = manifests.from_json(found.item_version.manifest)
     active = selectors.active_run_of(found)
     owner = selectors.owns(request.user, found.service)
-    changeable = owner and found.closed_at is None and active is None
+    changeable = owner and found.closed_at is None and active is None and found.held_at is None
     newest = upgrade_service.newest_for(found) if found.closed_at is None else None
-    runs = selectors.runs_visible_to(request.user).filter(workspace=found)
+    runs = selectors.without_checks(selectors.runs_visible_to(request.user).filter(workspace=found))
     context = {
         "workspace": found,
         "outputs": output_rows(found),
@@ -106,12 +117,15 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         "resources": list(found.resources.all()),
         "runs": runs[:RUNS_SHOWN],
         "active": active,
-        "can_update": changeable and found.applied_at is not None,
+        "can_update": changeable and found.applied_at is not None and found.service.archived_at is None,
         "can_destroy": changeable,
         "newest": newest,
         "deprecation": found.item_version.standing.deprecation if found.closed_at is None else None,
         "protection": protection_of(found, manifest),
         "labels": {name: about.get("label", name) for name, about in manifest.parameters.items()},
+        **drift_context(found, signed_in(request), active, owner=owner),
+        **ownership_context(found, signed_in(request), active, owner=owner),
+        **states.panel(request, found),
     }
     return render(request, "workspaces/workspace.html", context)
 
@@ -127,6 +141,8 @@ def update(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         protection = protection_of(found, manifests.from_json(found.item_version.manifest))
         if protection is not None:
             initial[protection] = False
+    if data is None and request.GET.get("found") == "1":
+        initial |= settle.acceptance(found).parameters
     form = build_form(found.item_version, found.environment.slug, data=data, initial=initial)
     reason = ReasonForm(data)
     if data is None:

@@ -11,9 +11,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from catalog.models import CatalogItem, CatalogItemVersion
+from catalog.models import CatalogItemVersion
 from portal import tokens
-from tests.conftest import NOW
+from tests.api.rows import make_version
 
 Caller = Callable[..., APIClient]
 
@@ -63,15 +63,4 @@ def small(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def published(db: None) -> CatalogItemVersion:
     """Publish an item without a module, for tests that read rows and order nothing."""
-    item = CatalogItem.objects.create(
-        slug="cache", name="Cache", summary="Fast.", category="database", owner="data", created_at=NOW
-    )
-    return CatalogItemVersion.objects.create(
-        item=item,
-        version="1.0.0",
-        module_digest="a" * 64,
-        manifest={},
-        parameter_spec=[],
-        content=b"",
-        published_at=NOW,
-    )
+    return make_version()

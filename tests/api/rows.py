@@ -6,9 +6,18 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from catalog.models import CatalogItemVersion
+from catalog.models import CatalogItem, CatalogItemVersion
 from provisioner.domain.run import RunStatus
-from provisioner.models import ApprovalStep, Request, Run, RunEstimate, RunPlan, RunTransition, Workspace
+from provisioner.models import (
+    ApprovalStep,
+    Request,
+    Run,
+    RunEstimate,
+    RunPlan,
+    RunTransition,
+    Workspace,
+    WorkspaceTransfer,
+)
 from tests.conftest import NOW, Organisation
 
 DIGEST = "d" * 64
@@ -22,6 +31,17 @@ FINDING = {
     "suggested": True,
     "override_group": None,
 }
+
+
+def make_version() -> CatalogItemVersion:
+    """Write an item and its one version, without a module."""
+    item = CatalogItem.objects.create(
+        slug="cache", name="Cache", summary="Fast.", category="database", owner="data", created_at=NOW
+    )
+    return CatalogItemVersion.objects.create(
+        item=item, version="1.0.0", module_digest="a" * 64, manifest={}, parameter_spec=[], content=b"",
+        published_at=NOW,
+    )  # fmt: skip
 
 
 def make_run(
@@ -73,6 +93,14 @@ def make_run(
                 reason="Above the limit.", verdict_needed="approve", created_at=at,
             )  # fmt: skip
     return run
+
+
+def make_transfer(org: Organisation, run: Run, *, to: str, number: int = 0) -> WorkspaceTransfer:
+    """Write an offer of the run's workspace to a service."""
+    return WorkspaceTransfer.objects.create(
+        workspace=run.workspace, from_service=run.workspace.service, to_service=org.services[to],
+        reason="They run it by now.", offered_by=org.developer, offered_at=NOW + timedelta(seconds=number),
+    )  # fmt: skip
 
 
 def state_of(run: Run) -> str:

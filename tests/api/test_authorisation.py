@@ -15,7 +15,7 @@ from portal.api.permissions import SESSION_ONLY, HasScope
 from portal.tokens import SCOPES
 from provisioner.api.state import StateView
 from provisioner.models import Run, Workspace
-from tests.api.rows import make_run
+from tests.api.rows import make_run, make_transfer
 from tests.conftest import Organisation
 
 # Doors that are no part of the REST API's own authorisation, each with its own test.
@@ -40,7 +40,8 @@ def routes() -> Iterator[tuple[str, Any]]:
 
 def address_of(pattern: str, **values: Any) -> str:
     """Fill a pattern's parts in."""
-    known = {"run_id": uuid.uuid4(), "workspace_id": uuid.uuid4(), "request_id": uuid.uuid4(), "token_id": 1}
+    known = {"run_id": uuid.uuid4(), "workspace_id": uuid.uuid4(), "request_id": uuid.uuid4()}
+    known |= {"token_id": 1, "transfer_id": 2**40, "serial": 1}
     known |= {"slug": "none", "version": "1.0.0", **values}
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(known[match[1]]), pattern)
 
@@ -123,12 +124,23 @@ class TestAnotherTeam:
 
     @pytest.mark.parametrize(
         ("pattern", "method"),
-        [(p, m) for p, _, m in CALLS if any(part in p for part in ("run_id", "workspace_id", "request_id"))],
+        [
+            (p, m)
+            for p, _, m in CALLS
+            if any(part in p for part in ("run_id", "workspace_id", "request_id", "transfer_id"))
+        ],
     )
     def test_finds_nothing(
         self, pattern: str, method: str, run: Run, org: Organisation, with_token: Any, signed_in: Any
     ) -> None:
-        address = address_of(pattern, run_id=run.pk, workspace_id=run.workspace_id, request_id=run.request_id)
+        transfer = make_transfer(org, run, to="receipts")
+        address = address_of(
+            pattern,
+            run_id=run.pk,
+            workspace_id=run.workspace_id,
+            request_id=run.request_id,
+            transfer_id=transfer.pk,
+        )
         body = {"step": 1, "verdict": "approve", "plan_digest": "0" * 64} if "approvals" in pattern else {}
         if pattern.endswith("<uuid:workspace_id>/runs/"):
             body = {"kind": "destroy"}
@@ -140,9 +152,17 @@ class TestAnotherTeam:
             assert answer.json()["code"] == missing.json()["code"]
 
     @pytest.mark.parametrize(
-        "address", ["/api/v1/runs/", "/api/v1/requests/", "/api/v1/workspaces/", "/api/v1/approvals/"]
+        "address",
+        [
+            "/api/v1/runs/",
+            "/api/v1/requests/",
+            "/api/v1/workspaces/",
+            "/api/v1/approvals/",
+            "/api/v1/transfers/",
+        ],
     )
     def test_is_not_in_lists(self, address: str, run: Run, org: Organisation, with_token: Any) -> None:
+        make_transfer(org, run, to="receipts")
         assert with_token(org.outsider).get(address).json()["results"] == []
 
     def test_is_seen_by_the_team_and_by_approvers(self, run: Run, org: Organisation, with_token: Any) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from catalog.models import CatalogItem, CatalogItemVersion, Service, Team
+from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service, TargetAccount, Team
 from provisioner.domain.run import RunStatus
-from provisioner.models import StateVersion, Workspace
-from tests.api.rows import make_run
+from provisioner.models import Run, Workspace
+from tests.api.rows import make_run, make_transfer
 from tests.conftest import NOW, Organisation
 
 LISTS = [
@@ -18,11 +18,13 @@ LISTS = [
     "/api/v1/requests/",
     "/api/v1/workspaces/",
     "/api/v1/approvals/",
+    "/api/v1/transfers/",
     "/api/v1/catalog/items/",
     "/api/v1/services/",
     "/api/v1/teams/",
     "/api/v1/cost-centers/",
     "/api/v1/environments/",
+    "/api/v1/target-accounts/",
 ]
 # token, groups, page, two prefetches at most
 QUERIES = 5
@@ -32,7 +34,8 @@ QUERIES = 5
 def many(org: Organisation, published: CatalogItemVersion) -> None:
     """Write more rows than a page of three holds, of everything that is listed."""
     for number in range(7):
-        make_run(org, published, number=number)
+        TargetAccount.objects.create(slug=f"account-{number}", name="A")
+        make_transfer(org, make_run(org, published, number=number), to="ads", number=number)
         team = Team.objects.create(slug=f"team-{number}", name="T")
         Service.objects.create(
             slug=f"service-{number}",
@@ -144,6 +147,26 @@ class TestFilters:
         assert count("workspaces", expiring_before="2026-12-01T00:00:00Z") == 1
         assert count("workspaces", expiring_before="2026-01-01T00:00:00Z") == 0
 
+    def test_of_workspaces_on_hold_and_orphaned(self, count: Any, org: Organisation) -> None:
+        assert count("workspaces", held="true") == 0
+        Workspace.objects.filter(name="db-1").update(held_at=NOW)
+        assert count("workspaces", held="true") == 1
+        assert count("workspaces", held="false") == 2
+        assert count("workspaces", orphaned="true") == 0
+        org.outsider.is_active = False  # the only member of growth
+        org.outsider.save()
+        assert count("workspaces", orphaned="true") == 1
+        Service.objects.filter(slug__in=["orders", "receipts"]).update(archived_at=NOW)
+        assert count("workspaces", orphaned="true") == 2, "a closed one is nobody's worry"
+        assert count("workspaces", orphaned="false") == 1
+
+    def test_of_transfers(self, count: Any, org: Organisation) -> None:
+        run = Run.objects.get(workspace__name="db-1")
+        make_transfer(org, run, to="ads")
+        assert count("transfers", open="true", from_team="payments", to_team="growth") == 1
+        assert count("transfers", workspace=str(run.workspace_id)) == 1
+        assert count("transfers", open="false") == 0
+
     def test_of_the_organisation(self, count: Any, org: Organisation, with_token: Any) -> None:
         assert count("services", team="payments") == 2
         assert count("services", orderable="true") == 0
@@ -164,6 +187,17 @@ class TestTheOrganisation:
         assert slugs == ["development", "staging", "production"]
         assert client.get("/api/v1/services/none/").status_code == 404
 
+    def test_tells_the_account_of_an_environment_and_its_limit(
+        self, org: Organisation, with_token: Any
+    ) -> None:
+        account = TargetAccount.objects.create(slug="shared", name="Shared", max_running=3)
+        Environment.objects.filter(slug="production").update(account=account)
+        client, document = with_token(org.outsider), {"slug": "shared", "name": "Shared", "max_running": 3}
+        assert client.get("/api/v1/target-accounts/shared/").json() == document
+        assert client.get("/api/v1/target-accounts/").json()["results"] == [document]
+        assert client.get("/api/v1/environments/production/").json()["account"] == document
+        assert client.get("/api/v1/environments/staging/").json()["account"] is None
+
 
 class TestAWorkspace:
     def test_shows_outputs_without_sensitive_values_and_its_active_run(
@@ -181,21 +215,6 @@ class TestAWorkspace:
         ]
         assert document["active_run"] == {"id": str(run.pk), "kind": "provision", "status": "needs_approval"}
         assert document["estimate_usd_month"] == "12.30"
-
-    def test_lists_its_states_without_content(
-        self, org: Organisation, published: Any, with_token: Any
-    ) -> None:
-        run = make_run(org, published)
-        for serial in (1, 2):
-            StateVersion.objects.create(
-                workspace=run.workspace, run=run, serial=serial, lineage="l", sha256="s" * 64, size_bytes=9,
-                content=b"sealed", created_at=NOW,
-            )  # fmt: skip
-        states = (
-            with_token(org.developer).get(f"/api/v1/workspaces/{run.workspace_id}/states/").json()["results"]
-        )
-        assert [state["serial"] for state in states] == [2, 1]
-        assert "content" not in states[0]
 
     @pytest.mark.parametrize(
         ("body", "field"),

@@ -46,6 +46,20 @@ class TestAProblem:
         assert answer["Retry-After"] == str(problems.RETRY_AFTER_S)
         assert "10.0.0.7" not in answer.content.decode()
 
+    def test_for_a_database_that_is_away_before_the_view_is_reached_says_the_same(
+        self, org: Organisation, with_token: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any, **__: Any) -> Any:
+            raise OperationalError("connection refused on 10.0.0.7")
+
+        monkeypatch.setattr("portal.api.idempotency.begin", away)
+        client: APIClient = with_token(org.developer, HTTP_IDEMPOTENCY_KEY="one")
+        client.raise_request_exception = False
+        answer = client.post("/api/v1/requests/", {}, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert answer["Retry-After"] == str(problems.RETRY_AFTER_S)
+        assert "10.0.0.7" not in answer.content.decode()
+
     def test_for_a_bug_shows_no_internals(
         self, org: Organisation, with_token: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -13,12 +13,13 @@ from rest_framework.test import APIClient
 
 from provisioner.api import runs as api_runs
 from provisioner.domain.run import RunStatus
-from provisioner.models import Run, RunLogLine
+from provisioner.models import Run
 from provisioner.services import transition
 from tests.api.conftest import small
 from tests.api.rows import DIGEST, FINDING, make_run, state_of
 from tests.conftest import Organisation, process_queued
 from tests.fakes import FakeEngine
+from tests.logs import write_log
 
 
 @pytest.fixture
@@ -63,15 +64,8 @@ class TestARun:
         assert page["results"][0]["actor"] == "developer"
 
     def test_gives_its_log_from_where_one_stopped(self, client: APIClient, run: Run) -> None:
-        for sequence in range(1, 6):
-            RunLogLine.objects.create(
-                run=run,
-                sequence=sequence,
-                at=timezone.now(),
-                phase="plan",
-                level="info",
-                text=f"line {sequence}",
-            )
+        write_log(run, [f"line {number}" for number in range(1, 5)])
+        write_log(run, ["line 5"])
         address = f"/api/v1/runs/{run.pk}/logs/"
         first = client.get(address, {"limit": 3}).json()
         assert [line["sequence"] for line in first["lines"]] == [1, 2, 3]

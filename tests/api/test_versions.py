@@ -102,7 +102,7 @@ class TestAnUpgrade:
             ({"kind": "upgrade", "version": "x"}, "version", "unknown_version"),
             ({"kind": "upgrade", "version": "a\0b"}, "version", None),
             ({"kind": "upgrade", "version": 9}, "version", "not_text"),
-            ({"kind": "upgrade", "version": "9.0.0", "ttl": 3}, "ttl", "unknown"),
+            ({"kind": "upgrade", "version": "9.0.0", "ttl": 3}, "ttl", "not_allowed"),
         ],
     )
     def test_names_what_cannot_be_taken(

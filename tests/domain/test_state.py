@@ -1,6 +1,16 @@
+import json
+
 import pytest
 
-from provisioner.domain.state import Output, StateFormatError, parse_state
+from provisioner.domain.state import (
+    Difference,
+    Output,
+    StateDifference,
+    StateFormatError,
+    compare,
+    parse_state,
+    with_serial,
+)
 from tests.domain.documents import load
 
 
@@ -145,3 +155,81 @@ class TestParseState:
             value = [value]
         with pytest.raises(StateFormatError, match="terraform state pull"):
             parse_state(state_of({"attributes": {"a": value}}))
+
+
+def two(old: dict[str, object], new: dict[str, object]) -> tuple[StateDifference, ...]:
+    """Compare two states of one resource with these instances."""
+    return compare(state_of(old), state_of(new))
+
+
+class TestCompare:
+    def test_finds_nothing_between_equal_states(self) -> None:
+        assert compare(load("state.json"), load("state.json")) == ()
+
+    def test_names_what_was_added_removed_and_changed_in_order(self) -> None:
+        before = state_of(
+            {"index_key": 0, "attributes": {"id": "a"}}, {"index_key": 1, "attributes": {"id": "b"}}
+        )
+        after = state_of(
+            {"index_key": 1, "attributes": {"id": "c"}}, {"index_key": 2, "attributes": {"id": "d"}}
+        )
+        assert [(d.address, d.difference, d.attributes) for d in compare(before, after)] == [
+            ("aws_db_instance.this[0]", Difference.REMOVED, ()),
+            ("aws_db_instance.this[1]", Difference.CHANGED, ("id",)),
+            ("aws_db_instance.this[2]", Difference.ADDED, ()),
+        ]
+
+    def test_names_attributes_that_came_went_or_differ_inside(self) -> None:
+        old = {"attributes": {"same": [1], "gone": 1, "deep": {"a": [1, {"b": 2}]}}}
+        new = {"attributes": {"same": [1], "come": 1, "deep": {"a": [1, {"b": 3}]}}}
+        assert two(old, new)[0].attributes == ("come", "deep", "gone")
+
+    def test_tells_a_sensitive_change_without_its_value(self) -> None:
+        marks = [[{"type": "get_attr", "value": "password"}]]
+        found = two(
+            {"attributes": {"password": "canary-1", "size": 1}, "sensitive_attributes": marks},
+            {"attributes": {"password": "canary-2", "size": 2}, "sensitive_attributes": marks},
+        )
+        assert found[0].attributes == ("password", "size")
+        assert found[0].sensitive == ("password",)
+        assert "canary" not in repr(found)
+
+    def test_takes_a_mark_on_either_side_and_on_the_whole_resource(self) -> None:
+        mark = [[{"type": "get_attr", "value": "a"}]]
+        old, new = {"attributes": {"a": 1, "b": 1}}, {"attributes": {"a": 2, "b": 2}}
+        assert two(old, {**new, "sensitive_attributes": mark})[0].sensitive == ("a",)
+        assert two({**old, "sensitive_attributes": [[]]}, new)[0].sensitive == ("a", "b")
+
+    def test_names_outputs(self) -> None:
+        before = state_of(
+            outputs={"a": {"value": 1}, "b": {"value": 1, "sensitive": True}, "c": {"value": 1}}
+        )
+        after = state_of(outputs={"a": {"value": 2}, "b": {"value": 2}, "d": {"value": 1}})
+        assert compare(before, after) == (
+            StateDifference("output.a", "output", Difference.CHANGED, ("value",)),
+            StateDifference("output.b", "output", Difference.CHANGED, ("value",), ("value",)),
+            StateDifference("output.c", "output", Difference.REMOVED),
+            StateDifference("output.d", "output", Difference.ADDED),
+        )
+
+    def test_refuses_what_is_no_state(self) -> None:
+        with pytest.raises(StateFormatError):
+            compare(state_of(), {"version": 3})
+
+
+class TestWithSerial:
+    def test_changes_the_serial_and_no_other_byte(self) -> None:
+        content = b'{\n  "version": 4,\n  "serial": 7,\n  "n": 1.10, "big": 12345678901234567890.5\n}\n'
+        assert with_serial(content, 12) == content.replace(b": 7,", b": 12,")
+
+    def test_finds_the_states_own_among_others(self) -> None:
+        content = json.dumps(
+            {"resources": [{"serial": 7}, {"serial": 8}], "serial": 7, "text": '"serial": 7'}
+        )
+        changed = json.loads(with_serial(content.encode(), 12))
+        assert changed == {"resources": [{"serial": 7}, {"serial": 8}], "serial": 12, "text": '"serial": 7'}
+
+    def test_gives_up_where_terraform_would_not_write_it(self) -> None:
+        content = json.dumps({"resources": [{"serial": 7}] * 20, "serial": 7})
+        with pytest.raises(StateFormatError, match="not where Terraform writes it"):
+            with_serial(content.encode(), 12)

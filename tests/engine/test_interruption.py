@@ -15,6 +15,7 @@ import pytest
 from provisioner.engine import process
 from provisioner.engine.config import EngineConfig
 from provisioner.engine.lines import Collector
+from provisioner.engine.process import PIPE_BYTES
 from provisioner.engine.terraform import TerraformEngine
 from provisioner.engine.types import EngineFailure, RunSpec, Stopped, TimedOut
 from tests.engine.conftest import Backend, Lines, eventually
@@ -215,6 +216,27 @@ class TestOutput:
         assert texts[-1] == "last"
         assert sum(map(len, texts)) < 10 * 1024 * 1024
         assert grown_kib < 80 * 1024
+
+    def test_is_read_to_its_end_however_slowly(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "DRAIN_S", 0.0)
+
+        class Slow(Collector):
+            def feed(self, chunk: bytes) -> None:
+                eventually(lambda: os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+                super().feed(chunk)
+
+        output = Slow(PIPE_BYTES)
+        process.run(
+            ["/bin/sh", "-c", "head -c 500000 /dev/zero"],
+            cwd=tmp_path,
+            environment={},
+            stdout=output,
+            stderr=output,
+            stop=threading.Event(),
+            limit_s=60,
+            grace_s=1,
+        )
+        assert len(output.data) == 500_000
 
     def test_without_a_diagnostic_is_told(
         self, config: EngineConfig, make_spec: MakeSpec, tmp_path: Path

@@ -1,13 +1,14 @@
 """Lines, redaction and log lines from Terraform's output."""
 
 import json
+import tracemalloc
 
 import pytest
 
 from provisioner.engine import diagnostics
 from provisioner.engine.lines import TAIL_BYTES, Line, LineSplitter
 from provisioner.engine.redact import Redactor, make_visible, sensitive_texts, texts_in
-from provisioner.engine.stream import LogBudget, Narrator
+from provisioner.engine.stream import LINE_BYTES, LogBudget, Narrator
 from provisioner.engine.types import Diagnostic, LogLine
 from tests.engine.conftest import Lines
 
@@ -132,6 +133,27 @@ class TestNarrator:
         assert line.at is not None
         assert line.at.isoformat() == "2026-11-24T06:00:00.500000+00:00"
 
+    @pytest.mark.parametrize(
+        ("kind", "action", "counted"),
+        [
+            ("apply_complete", "create", True),
+            ("apply_complete", "update", True),
+            ("apply_complete", "delete", True),
+            ("apply_complete", "read", False),
+            ("apply_start", "create", False),
+            ("apply_errored", "create", False),
+        ],
+    )
+    def test_says_of_a_line_whether_a_change_was_made(self, kind: str, action: str, counted: bool) -> None:
+        lines, _ = narrate(
+            {
+                "@message": "x.y: Creation complete after 1s\n[id=two rows]",
+                "type": kind,
+                "hook": {"action": action, "resource": {"addr": "x.y"}},
+            }
+        )
+        assert [line.change_done for line in lines] == [counted, False]
+
     def test_tells_diagnostics_with_their_place(self) -> None:
         lines, narrator = narrate(
             {
@@ -177,7 +199,7 @@ class TestNarrator:
 class TestLogBudget:
     def test_keeps_head_and_tail_and_says_what_is_missing(self) -> None:
         lines = Lines()
-        budget = LogBudget(lines, head_bytes=30, tail_bytes=20)
+        budget = LogBudget(lines, head_bytes=3 * (10 + LINE_BYTES), tail_bytes=2 * (10 + LINE_BYTES))
         for number in range(100):
             budget(LogLine(phase="plan", level="info", text=f"line {number:05d}"))
         assert [line.text for line in lines] == ["line 00000", "line 00001", "line 00002"]
@@ -187,6 +209,34 @@ class TestLogBudget:
             "line 00098",
             "line 00099",
         ]
+
+    def test_counts_what_is_left_out_of_what_was_left_out_before(self) -> None:
+        lines = Lines()
+        budget = LogBudget(lines, head_bytes=0, tail_bytes=10 + LINE_BYTES)
+        budget(LogLine(phase="plan", level="warn", text="... 7 lines ...", left_out=(7, 70)))
+        for number in range(3):
+            budget(LogLine(phase="plan", level="info", text=f"line {number:05d}"))
+        budget.close()
+        assert lines.text == "… 9 lines (90 bytes) left out …\nline 00002"
+
+    def test_tells_of_changes_at_once_and_once_where_lines_wait_for_the_end(self) -> None:
+        lines = Lines()
+        budget = LogBudget(lines, head_bytes=0, tail_bytes=1000)
+        for number in range(3):
+            budget(LogLine(phase="apply", level="info", text=f"made {number}", change_done=True))
+        assert [(line.text, line.change_done) for line in lines] == [("", True)] * 3
+        budget.close()
+        assert [line.text for line in lines[3:]] == ["made 0", "made 1", "made 2"]
+        assert not any(line.change_done for line in lines[3:])
+
+    def test_keeps_a_flood_of_tiny_lines_small(self) -> None:
+        budget = LogBudget(lambda line: None, head_bytes=0, tail_bytes=64 * 1024)
+        tracemalloc.start()
+        for number in range(100_000):
+            budget(LogLine(phase="plan", level="info", text=f"{number}"))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1024 * 1024
 
 
 class TestDiagnostics:

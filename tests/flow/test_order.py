@@ -72,10 +72,11 @@ class TestAnOrder:
         assert database.tags["service"] == "orders"
         assert database.tags["team-owner"] == "payments"
         assert database.tags["drawbridge-workspace"] == str(workspace.pk)
-        assert selectors.log_lines(run), "Terraform's output is kept"
         assert not StateLock.objects.exists()
         run.refresh_from_db()
         assert run.status == RunStatus.APPLIED
+        assert selectors.log_lines(run), "Terraform's output is kept"
+        assert run.changes_done == workspace.resources.filter(address__startswith="module.").count()
 
     def test_of_a_production_database_waits_for_two_approvers_and_is_destroyed_the_same_way(
         self, org: Organisation, postgres: CatalogItemVersion, pump: Pump

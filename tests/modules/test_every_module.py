@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import hcl2
 import pytest
 
 from catalog.manifest_check import permits
@@ -23,27 +22,12 @@ from provisioner.domain.plan import Plan, PlanCounts, ResourceChange, parse_plan
 from provisioner.domain.tags import check_tags
 from tests.modules.changes import CHANGES
 from tests.modules.conftest import MakeWorkspace
+from tests.modules.deprecations import deprecated_arguments
 from tests.modules.workspace import DEFAULT_TAGS, ROOT, Module, Workspace, leaves
 
 SECRET_NAMES = re.compile(
     r"(^|_)(password|secret_string|secret_binary|auth_token|private_key|secret_access_key|secret_key)(_wo)?$"
 )
-# Deprecated or gone in hashicorp/aws 4 to 6. Written from knowledge: the schema here has lost such flags.
-GIVEN_UP = {
-    "aws_s3_bucket": (
-        "acceleration_status", "acl", "cors_rule", "grant", "lifecycle_rule", "logging", "object_lock_configuration",
-        "policy", "replication_configuration", "request_payer", "server_side_encryption_configuration", "versioning",
-        "website",
-    ),
-    "aws_iam_role": ("inline_policy", "managed_policy_arns"),
-    "aws_ssm_parameter": ("overwrite",),
-    "aws_db_instance": ("name",),
-    "aws_elasticache_replication_group": (
-        "availability_zones", "number_cache_clusters", "replication_group_description",
-    ),
-    "aws_launch_template": ("elastic_gpu_specifications", "elastic_inference_accelerator"),
-    "aws_autoscaling_group": ("tags",),
-}  # fmt: skip
 ANYWHERE = ("0.0.0.0/0", "::/0")
 MAX_VISIBLE_PARAMETERS = 8
 MAX_FIELDS_TO_FILL_IN = 4  # for a development order: service, environment and name are three of them
@@ -65,22 +49,13 @@ class TestAModulesFiles:
         )
         assert completed.returncode == 0, completed.stdout + completed.stderr
 
-    def test_are_valid(self, module: Module, plan_only: PlanOnly) -> None:
+    def test_are_valid_without_a_warning(self, module: Module, plan_only: PlanOnly) -> None:
         outcome = plan_only(module).run("validate", "-json")
         assert outcome.code == 0, outcome.text
         assert json.loads(outcome.text)["diagnostics"] == []
 
-    def test_use_no_argument_that_the_provider_gives_up(self, module: Module) -> None:
-        used = {
-            (kind, argument)
-            for path in module.path.glob("*.tf")
-            for block in hcl2.loads(path.read_text(encoding="utf-8")).get("resource", [])
-            for kind, named in block.items()
-            for arguments in named.values()
-            for argument in arguments
-        }
-        given_up = {(kind, argument) for kind, arguments in GIVEN_UP.items() for argument in arguments}
-        assert {(kind.strip('"'), argument) for kind, argument in used} & given_up == set()
+    def test_use_nothing_that_the_provider_deprecates(self, module: Module) -> None:
+        assert deprecated_arguments(module.path) == []
 
     def test_have_examples_that_plan(
         self, module: Module, terraform: str, environ: Mapping[str, str], tmp_path: Path

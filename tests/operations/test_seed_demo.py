@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from catalog.models import CostCenter, Environment, Service, Team
+from catalog.models import CostCenter, Environment, Service, TargetAccount, Team
 from portal.demo import organisation
 from provisioner import selectors
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def counts() -> list[int]:
-    return [model.objects.count() for model in (User, Team, CostCenter, Environment, Service)]
+    return [model.objects.count() for model in (User, Team, CostCenter, TargetAccount, Environment, Service)]
 
 
 class TestSeedDemo:
@@ -36,6 +36,9 @@ class TestSeedDemo:
         platform = User.objects.get(username="platform")
         assert platform.is_superuser
         assert selectors.is_platform(platform)
+        account = TargetAccount.objects.get()
+        assert {environment.account for environment in Environment.objects.all()} == {account}
+        assert account.max_running > 1
 
     def test_lets_everyone_sign_in(self, client: object) -> None:
         call_command("seed_demo", verbosity=0)

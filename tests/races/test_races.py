@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from provisioner import selectors
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import RunStatus
 from provisioner.models import ApprovalDecision, Run, StateLock, StateVersion
-from provisioner.services import apply, approve, cancel, plan, submit
+from provisioner.services import apply, approve, cancel, lease, plan, recover, submit, sweep
 from provisioner.services.state_backend import Holder, lock, write
 from tests.conftest import Organisation
 from tests.fakes import FakeEngine
@@ -58,13 +58,6 @@ def run(org: Organisation, postgres: CatalogItemVersion) -> Run:
 
 
 class TestAtOnce:
-    def test_forty_orders_of_one_name_make_one_run(
-        self, org: Organisation, postgres: CatalogItemVersion
-    ) -> None:
-        outcomes = at_once(40, lambda _: submit.submit(ask(), requester=org.developer, now=now()))
-        assert outcomes == {"ok": 1, "name_taken": 39}
-        assert Run.objects.count() == 1
-
     def test_forty_updates_of_one_workspace_make_one_run(
         self, org: Organisation, postgres: CatalogItemVersion
     ) -> None:
@@ -82,6 +75,41 @@ class TestAtOnce:
             ),
         )
         assert outcomes == {"ok": 1, "workspace_busy": 39}
+
+    def test_two_hundred_orders_of_one_name_make_one_run(
+        self, org: Organisation, postgres: CatalogItemVersion
+    ) -> None:
+        outcomes: Counter[str] = Counter()
+
+        def five(_: int) -> None:
+            for _again in range(5):
+                try:
+                    submit.submit(ask(), requester=org.developer, now=now())
+                    outcomes["ok"] += 1
+                except Refusal as refusal:
+                    outcomes[refusal.code] += 1
+
+        at_once(40, five)
+        assert Run.objects.count() == 1
+        assert outcomes == {"ok": 1, "name_taken": 199}
+
+    def test_eight_sweepers_interrupt_once_and_hand_on_once(self, org: Organisation, run: Run) -> None:
+        engine = FakeEngine()
+        planned(run, engine)
+        decide(run, org, "finops")
+        decide(run, org, "sre")
+        claim = lease.claim(run.pk, RunStatus.APPLY_QUEUED, RunStatus.APPLYING, worker="w", now=now())
+        assert claim is not None
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=lease.database_now() - timedelta(seconds=1))
+
+        def sweep_and_recover(_: int) -> None:
+            sweep.sweep(now=now())
+            recover.recover(now=now(), engine=engine)
+
+        at_once(8, sweep_and_recover)
+        run.refresh_from_db()
+        assert [t.to_status for t in run.transitions.all()][-2:] == ["interrupted", "plan_queued"]
+        assert (run.fencing_token, run.lost_workers) == (claim.fencing_token + 1, 1)
 
     def test_eight_deliveries_of_one_message_plan_once(self, run: Run) -> None:
         engine = FakeEngine()
@@ -159,7 +187,7 @@ class TestAtOnce:
 
         def store(index: int) -> bool:
             body = b'{"version": 4, "serial": 1, "lineage": "x", "resources": [], "n": %d}' % index
-            write(run.workspace_id, holder, body, lock_id=lock_id, content_md5="", now=datetime.now(UTC))
+            write(run.workspace_id, holder, body, lock_id=lock_id, now=datetime.now(UTC))
             return True
 
         assert at_once(20, store) == {"ok": 1, "state_conflict": 19}

@@ -49,3 +49,48 @@ class TestASealedValue:
         settings.DRAWBRIDGE_ENCRYPTION_KEYS = [key]
         with pytest.raises(ImproperlyConfigured):
             crypto.seal(b"x", identity="x")
+
+
+class TestRewrapping:
+    @pytest.fixture
+    def sealed(self, settings: Any) -> bytes:
+        """Seal with the old key; the new one comes first afterwards."""
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [OLD]
+        made = crypto.seal(b"secret", identity="x")
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [NEW, OLD]
+        return made
+
+    def test_needs_the_old_key_no_more(self, sealed: bytes, settings: Any) -> None:
+        fresh = crypto.rewrap(sealed, identity="x")
+        assert (crypto.key_id_of(sealed), crypto.key_id_of(fresh)) == ("old", "new")
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [NEW]
+        assert crypto.open_sealed(fresh, identity="x") == b"secret"
+
+    def test_leaves_the_content_as_it_is(self, sealed: bytes) -> None:
+        assert crypto.rewrap(sealed, identity="x").endswith(sealed[-34:])
+
+    def test_makes_no_value_of_a_changed_one(self, sealed: bytes) -> None:
+        head = len(sealed) - 34
+        for position in range(len(sealed)):
+            changed = bytearray(sealed)
+            changed[position] ^= 1
+            if position < head:
+                with pytest.raises(crypto.CannotOpen):
+                    crypto.rewrap(bytes(changed), identity="x")
+            else:  # the content is looked at when it is opened
+                with pytest.raises(crypto.CannotOpen):
+                    crypto.open_sealed(crypto.rewrap(bytes(changed), identity="x"), identity="x")
+
+    def test_is_for_the_values_own_row_only(self, sealed: bytes) -> None:
+        with pytest.raises(crypto.CannotOpen, match="belongs elsewhere"):
+            crypto.rewrap(sealed, identity="y")
+
+    def test_without_the_old_key_says_which_is_missing(self, sealed: bytes, settings: Any) -> None:
+        settings.DRAWBRIDGE_ENCRYPTION_KEYS = [NEW]
+        with pytest.raises(crypto.CannotOpen, match="'old'"):
+            crypto.rewrap(sealed, identity="x")
+
+    @pytest.mark.parametrize("cut", [b"", b"DB1", b"DB1\x04ab", b"XX1\x00"])
+    def test_names_no_key_of_what_is_not_sealed(self, cut: bytes) -> None:
+        with pytest.raises(crypto.CannotOpen):
+            crypto.key_id_of(cut)

@@ -72,13 +72,19 @@ def save(run: Run, spec: RunSpec, serial: int = 1) -> None:
     """Save the state of the database under the lock that is held."""
     holder = state_backend.authenticate(run.workspace_id, spec.state_username, spec.state_password)
     body = json.dumps(state_document(spec, serial)).encode()
-    state_backend.write(run.workspace_id, holder, body, lock_id="theirs", content_md5="", now=now())
+    state_backend.write(run.workspace_id, holder, body, lock_id="theirs", now=now())
 
 
 def end_by_itself(run: Run, spec: RunSpec) -> None:
     """Let Terraform save its state and release its lock, as it does when it is asked to end."""
     save(run, spec)
-    state_backend.unlock(run.workspace_id, b'{"ID": "theirs"}')
+    let_go(run, spec)
+
+
+def let_go(run: Run, spec: RunSpec) -> None:
+    """Release the lock that Terraform took."""
+    holder = state_backend.authenticate(run.workspace_id, spec.state_username, spec.state_password)
+    state_backend.unlock(run.workspace_id, holder, b'{"ID": "theirs"}')
 
 
 def lose_the_worker(run: Run) -> None:
@@ -281,7 +287,7 @@ def end_by_itself_or_again(run: Run, fake: FakeEngine) -> None:
     if not run.workspace.states.exists():
         save(run, spec)
     fake.document = only_the_group
-    state_backend.unlock(run.workspace_id, b'{"ID": "theirs"}')
+    let_go(run, spec)
     lose_the_worker(run)
 
 

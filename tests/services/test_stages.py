@@ -130,6 +130,23 @@ class TestApplying:
         Run.objects.filter(pk=run.pk).update(variables={**run.variables, "multi_az": True})
         assert applied(run, fake).status == RunStatus.PLAN_QUEUED
 
+    def test_plans_again_on_a_worker_with_another_terraform(self, order: Order, fake: FakeEngine) -> None:
+        run = planned(order(), fake)
+        fake.engine_version = "1.12.0"
+        run = applied(run, fake)
+        assert (run.status, fake.applied) == (RunStatus.PLAN_QUEUED, [])
+        assert (
+            "made by Terraform 1.11.4, and this worker has Terraform 1.12.0" in run.transitions.last().reason
+        )
+        assert applied(planned(run, fake), fake).status == RunStatus.APPLIED
+
+    def test_plans_again_when_the_content_of_its_module_is_another(
+        self, order: Order, fake: FakeEngine
+    ) -> None:
+        run = planned(order(), fake)
+        RunPlan.objects.filter(run=run).update(module_digest="0" * 64)
+        assert (applied(run, fake).status, fake.applied) == (RunStatus.PLAN_QUEUED, [])
+
     def test_that_fails_halfway_keeps_what_was_made_and_can_be_retried(
         self, order: Order, org: Organisation, fake: FakeEngine
     ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -105,9 +106,24 @@ class TestEveryPage:
         assert b"Something broke on our side" in answer.content
         assert b"no AWS account is touched" in answer.content
 
+    def test_that_cannot_reach_the_database_asks_to_come_back(
+        self, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: object, **__: object) -> None:
+            raise OperationalError("connection refused on 10.0.0.7")
+
+        monkeypatch.setattr("provisioner.selectors.runs_visible_to", away)
+        client = sign_in("developer")
+        client.raise_request_exception = False
+        answer = client.get(reverse("runs"))
+        assert answer.status_code == 503
+        assert int(answer["Retry-After"]) > 0
+        assert b"cannot reach its database" in answer.content
+        assert b"10.0.0.7" not in answer.content
+
 
 class TestAnotherTeam:
-    @pytest.mark.parametrize("name", ["run", "run-live", "run-log"])
+    @pytest.mark.parametrize("name", ["run", "run-live", "run-log", "run-log-text"])
     def test_gets_404_for_a_run(self, sign_in: SignIn, order: Order, name: str) -> None:
         address = reverse(name, args=[order().pk])
         assert sign_in("outsider").get(address).status_code == 404

@@ -10,9 +10,10 @@ from django.urls import reverse
 from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import RunSpec
-from provisioner.models import Run, RunLogLine, RunTransition
+from provisioner.models import Run, RunTransition
 from provisioner.web import timeline
 from tests.fakes import FakeEngine, change, plan_document
+from tests.logs import write_log
 from tests.web.conftest import Order, SignIn, now
 
 
@@ -134,14 +135,7 @@ class TestThePoll:
         client = sign_in("developer")
         first = client.get(page(run))
         assert "0 of 1 changes made" in first.content.decode()
-        RunLogLine.objects.create(
-            run=run,
-            sequence=900,
-            at=now(),
-            phase="apply",
-            level="info",
-            text="module.this.aws_db_instance.this: Creation complete after 3s [id=db-1]",
-        )
+        Run.objects.filter(pk=run.pk).update(changes_done=1)
         polled = client.get(page(run, "run-live"), {"seen": first.context["seen"]})
         assert "1 of 1 changes made" in polled.content.decode()
 
@@ -159,12 +153,7 @@ class TestTheLog:
     @pytest.fixture
     def run(self, order: Order) -> Run:
         run = order(to="queued")
-        RunLogLine.objects.bulk_create(
-            RunLogLine(
-                run=run, sequence=number, at=now(), phase="plan", level="info", text=f"<i>line {number}</i>"
-            )
-            for number in range(1, 8)
-        )
+        write_log(run, [f"<i>line {number}</i>" for number in range(1, 8)])
         return run
 
     def test_goes_on_where_the_page_stopped(self, sign_in: SignIn, run: Run) -> None:

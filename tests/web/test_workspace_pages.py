@@ -56,7 +56,7 @@ class TestTheWorkspacePage:
     def test_asks_the_database_a_fixed_number_of_times(
         self, developer: Client, workspace: Workspace, django_assert_max_num_queries: object
     ) -> None:
-        with django_assert_max_num_queries(9):  # type: ignore[operator]
+        with django_assert_max_num_queries(13):  # type: ignore[operator]
             developer.get(address(workspace))
 
 

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from provisioner import selectors
+from provisioner import selectors, standing
 from provisioner.api.serializers.base import (
     FindingSerializer,
     LineItemSerializer,
@@ -16,6 +17,7 @@ from provisioner.api.serializers.base import (
     UsdField,
     WholeNumberTextField,
 )
+from provisioner.api.serializers.organisation import TargetAccountSerializer
 from provisioner.domain import plan as plans
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalStep, Run, RunPlan
@@ -24,6 +26,7 @@ from provisioner.services.recover import Ended, Verdict
 
 WAIT_MAX_S = 60
 LOG_LINES_MAX = 5000
+LOG_WAIT_MAX_S = 30
 
 
 class NothingSerializer(StrictSerializer):
@@ -76,12 +79,18 @@ class RunSerializer(serializers.Serializer[Any]):
     service = serializers.CharField(source="workspace.service.slug", read_only=True)
     team = serializers.CharField(source="workspace.service.owner_team.slug", read_only=True)
     environment = serializers.CharField(source="workspace.environment.slug", read_only=True)
+    on_hold = serializers.SerializerMethodField(
+        help_text="Its workspace is on hold: while it waits, it stays."
+    )
     requester = serializers.CharField(source="requester.username", read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
     estimate_usd_month = UsdField(source="estimate.usd_month", allow_null=True)
     delta_usd_month = UsdField(source="estimate.delta_usd_month", allow_null=True)
     error_summary = serializers.CharField(read_only=True, help_text="Empty unless it went wrong.")
+
+    def get_on_hold(self, run: Run) -> bool:
+        return run.workspace.held_at is not None
 
     def get_terminal(self, run: Run) -> bool:
         return RunStatus(run.status) in TERMINAL
@@ -105,6 +114,31 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
     done = serializers.IntegerField(read_only=True)
     total = serializers.IntegerField(read_only=True)
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    """Where a run that waits for a worker stands."""
+
+    phase = serializers.ChoiceField(choices=["plan", "apply"], read_only=True)
+    position = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="1 is next. Null while the workspace is on hold."
+    )
+    waiting = serializers.IntegerField(read_only=True, help_text="How many are in the queue.")
+    ahead = serializers.IntegerField(read_only=True, help_text="How many come before it.")
+    ahead_own_team = serializers.IntegerField(
+        read_only=True, help_text="How many of those are its own team's."
+    )
+    waits_for = serializers.ChoiceField(
+        choices=["worker", "account", "hold"],
+        read_only=True,
+        help_text="A free worker, a run to end in its account, or somebody to release the workspace.",
+    )
+    account = TargetAccountSerializer(read_only=True, allow_null=True)
+    held_by = serializers.CharField(read_only=True, help_text="Empty unless on hold.")
+    hold_reason = serializers.CharField(read_only=True, help_text="Empty unless on hold.")
+    expected_wait_s = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="An estimate; null where there is nothing to go by."
+    )
 
 
 class SuspectSerializer(serializers.Serializer[Any]):
@@ -147,6 +181,7 @@ class RunDetailSerializer(RunSerializer):
     unpriced = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
+    queue = serializers.SerializerMethodField()
     approvals = serializers.SerializerMethodField()
     error_detail = serializers.CharField(read_only=True)
     attempts = serializers.IntegerField(read_only=True)
@@ -191,6 +226,11 @@ class RunDetailSerializer(RunSerializer):
     def get_progress(self, run: Run) -> Any:
         progress = selectors.progress_of(run, selectors.plan_of(run))
         return None if progress is None else ProgressSerializer(progress).data
+
+    @extend_schema_field(QueueSerializer(allow_null=True))
+    def get_queue(self, run: Run) -> Any:
+        found = standing.standing_of(run, now=timezone.now())
+        return None if found is None else QueueSerializer(found).data
 
     @extend_schema_field(StepSerializer(many=True))
     def get_approvals(self, run: Run) -> Any:
@@ -292,7 +332,18 @@ class LogQuerySerializer(StrictSerializer):
     after = WholeNumberTextField(
         min_value=0, max_value=2**31 - 1, default=0, help_text="Only lines with a higher sequence."
     )
-    limit = WholeNumberTextField(min_value=1, max_value=LOG_LINES_MAX, default=1000)
+    limit = WholeNumberTextField(
+        min_value=1,
+        max_value=LOG_LINES_MAX,
+        default=1000,
+        help_text="At most so many lines; fewer when they are long.",
+    )
+    wait = WholeNumberTextField(
+        min_value=0,
+        max_value=LOG_WAIT_MAX_S,
+        default=0,
+        help_text="Seconds to hold the answer back until there are new lines or the run is over.",
+    )
 
 
 class LogLineSerializer(serializers.Serializer[Any]):

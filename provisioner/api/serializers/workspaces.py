@@ -7,19 +7,23 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog import selectors as catalog_selectors
+from provisioner import selectors
 from provisioner.api.serializers.base import (
     ParametersField,
     StrictSerializer,
     TargetField,
     TextField,
     UsdField,
+    WholeNumberField,
 )
 from provisioner.api.serializers.catalog import ChangeSerializer
 from provisioner.api.serializers.requests import WORD_MAX_LENGTH, EvaluationSerializer
+from provisioner.api.serializers.states import StateLockSerializer
+from provisioner.api.serializers.transfers import TransferSerializer
 from provisioner.models import Workspace
-from provisioner.services.ask import JUSTIFICATION_MAX
+from provisioner.services.ask import JUSTIFICATION_MAX, TTL_DAYS_MAX
 
-UPDATE, UPGRADE, DESTROY = "update", "upgrade", "destroy"
+UPDATE, UPGRADE, DESTROY, DRIFT_CHECK, RENEW = "update", "upgrade", "destroy", "drift_check", "renew"
 
 
 class ActiveRunSerializer(serializers.Serializer[Any]):
@@ -28,6 +32,27 @@ class ActiveRunSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     kind = serializers.CharField(read_only=True)
     status = serializers.CharField(read_only=True)
+
+
+class HoldSerializer(serializers.Serializer[Any]):
+    """A person's stop on a workspace."""
+
+    by = serializers.CharField(source="held_by.username", read_only=True, allow_null=True, default=None)
+    since = serializers.DateTimeField(source="held_at", read_only=True)
+    reason = serializers.CharField(source="hold_reason", read_only=True)
+    group = serializers.CharField(
+        source="held_for",
+        read_only=True,
+        help_text="Whose members may release it, beside platform engineers; empty: the owner team's.",
+    )
+
+
+class NewHoldSerializer(StrictSerializer):
+    """Why a workspace is to be left as it is."""
+
+    reason = TextField(
+        max_length=JUSTIFICATION_MAX, required=False, allow_blank=True, default="", help_text="Required."
+    )
 
 
 class WorkspaceSerializer(serializers.Serializer[Any]):
@@ -51,6 +76,17 @@ class WorkspaceSerializer(serializers.Serializer[Any]):
     applied_at = serializers.DateTimeField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
     closed_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    drift_checked_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    drifted_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When drift was first found; null when in sync."
+    )
+    hold = serializers.SerializerMethodField(help_text="Null unless somebody holds it.")
+    orphaned = serializers.BooleanField(
+        read_only=True, help_text="Its service is archived, or its team has no members."
+    )
+    expiry_obstacle = serializers.CharField(
+        read_only=True, help_text="What stands in the way of the destruction of an expired one, else empty."
+    )
     estimate_usd_month = UsdField(allow_null=True)
     unpriced_count = serializers.IntegerField(read_only=True)
     active_run = serializers.SerializerMethodField()
@@ -63,6 +99,10 @@ class WorkspaceSerializer(serializers.Serializer[Any]):
             outdated = catalog_selectors.outdated_versions()
             whole._outdated = outdated  # type: ignore[attr-defined]
         return outdated.get(workspace.item_version_id)
+
+    @extend_schema_field(HoldSerializer(allow_null=True))
+    def get_hold(self, workspace: Workspace) -> Any:
+        return None if workspace.held_at is None else HoldSerializer(workspace).data
 
     @extend_schema_field(ActiveRunSerializer(allow_null=True))
     def get_active_run(self, workspace: Workspace) -> Any:
@@ -96,6 +136,16 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
     tags = serializers.DictField(child=serializers.CharField(), read_only=True)
     outputs = serializers.SerializerMethodField()
     resources = ResourceSerializer(many=True, read_only=True)
+    transfer = serializers.SerializerMethodField(help_text="The offer that waits for an answer, or null.")
+
+    @extend_schema_field(TransferSerializer(allow_null=True))
+    def get_transfer(self, workspace: Workspace) -> Any:
+        waiting = selectors.open_transfer_of(workspace)
+        return None if waiting is None else TransferSerializer(waiting).data
+
+    state_lock = serializers.SerializerMethodField(
+        help_text="Who holds the lock on the Terraform state; null when nobody does."
+    )
 
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, workspace: Workspace) -> Any:
@@ -108,11 +158,16 @@ class WorkspaceDetailSerializer(WorkspaceSerializer):
             for name, output in sorted(workspace.outputs.items())
         ]
 
+    @extend_schema_field(StateLockSerializer(allow_null=True))
+    def get_state_lock(self, workspace: Workspace) -> Any:
+        held = selectors.state_lock_of(workspace)
+        return None if held is None else StateLockSerializer(held).data
+
 
 class NewRunSerializer(StrictSerializer):
     """What is to happen to the workspace."""
 
-    kind = serializers.ChoiceField(choices=[UPDATE, UPGRADE, DESTROY])
+    kind = serializers.ChoiceField(choices=[UPDATE, UPGRADE, DESTROY, DRIFT_CHECK, RENEW])
     version = TextField(
         max_length=WORD_MAX_LENGTH,
         required=False,
@@ -123,26 +178,34 @@ class NewRunSerializer(StrictSerializer):
         required=False,
         help_text="Update and upgrade: what changes; null sets one back to what is filled in. The rest is kept.",
     )
+    ttl = WholeNumberField(
+        min_value=1,
+        max_value=TTL_DAYS_MAX,
+        required=False,
+        allow_null=True,
+        help_text="Renew only, and needed then: days that it lives from now; null takes the end away.",
+    )
     justification = TextField(max_length=JUSTIFICATION_MAX, required=False, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["kind"] == DESTROY and "parameters" in attrs:
-            raise ValidationError(
-                {"parameters": [ErrorDetail("A destroy takes no parameters. Leave them out.", "not_allowed")]}
+        kind = attrs["kind"]
+        article = "An" if kind in (UPDATE, UPGRADE) else "A"
+        takes = {UPDATE: {"parameters"}, UPGRADE: {"version", "parameters"}, RENEW: {"ttl"}}.get(kind, set())
+        refused = {
+            name: [ErrorDetail(f"{article} {kind.replace('_', ' ')} takes no {name}. {hint}", "not_allowed")]
+            for name, hint in (
+                ("parameters", "Leave them out."),
+                ("version", "Order an upgrade instead."),
+                ("ttl", "Order a renewal instead."),
             )
-        if attrs["kind"] != UPGRADE and "version" in attrs:
-            why = f"An {attrs['kind']}" if attrs["kind"] == UPDATE else "A destroy"
-            raise ValidationError(
-                {
-                    "version": [
-                        ErrorDetail(f"{why} takes no version; order an upgrade instead.", "not_allowed")
-                    ]
-                }
-            )
-        if attrs["kind"] == UPDATE and not attrs.get("parameters"):
-            raise ValidationError(
-                {"parameters": [ErrorDetail("Name at least one parameter to change.", "required")]}
-            )
+            if name in attrs and name not in takes
+        }
+        if kind == UPDATE and not attrs.get("parameters"):
+            refused["parameters"] = [ErrorDetail("Name at least one parameter to change.", "required")]
+        if kind == RENEW and "ttl" not in attrs:
+            refused["ttl"] = [ErrorDetail("Say how many days it lives from now, or null.", "required")]
+        if refused:
+            raise ValidationError(refused)
         return attrs
 
 
@@ -185,14 +248,3 @@ class UpgradeEvaluationSerializer(EvaluationSerializer):
     delta_usd_month = UsdField(help_text="Against the workspace's present estimate.")
     changelog = ChangeSerializer(many=True, read_only=True, help_text="After from_version, newest first.")
     differences = ParameterDifferenceSerializer(many=True, read_only=True)
-
-
-class StateVersionSerializer(serializers.Serializer[Any]):
-    """One version of the workspace's Terraform state, without its content."""
-
-    serial = serializers.IntegerField(read_only=True)
-    lineage = serializers.CharField(read_only=True)
-    sha256 = serializers.CharField(read_only=True)
-    size_bytes = serializers.IntegerField(read_only=True)
-    run_id = serializers.UUIDField(read_only=True, allow_null=True)
-    created_at = serializers.DateTimeField(read_only=True)

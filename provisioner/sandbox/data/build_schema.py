@@ -4,8 +4,8 @@
     build_schema.py FULL.json[.gz]
 
 FULL is what extract_schema.py prints for ALL types. Writes aws-schema.json.gz (the types in types.txt, with
-corrections.json applied; the same bytes for the same input) beside this file, and ../../taggable.json: every resource
-type of the full schema that takes tags.
+corrections.json and deprecated.json applied; the same bytes for the same input) beside this file, and
+../../taggable.json: every resource type of the full schema that takes tags.
 """
 
 import gzip
@@ -33,20 +33,34 @@ def wanted_types() -> list[str]:
 
 def correct(block: dict[str, Any], corrections: dict[str, Any]) -> None:
     """Put back, by hand, what the extraction loses."""
-    for flag in ("sensitive", "deprecated"):
-        for name in corrections.get(flag, []):
-            block["attributes"][name][flag] = True
+    for name in corrections.get("sensitive", []):
+        block["attributes"][name]["sensitive"] = True
     for path, most in corrections.get("max_items", {}).items():
-        inner = block
-        *parents, last = path.split(".")
-        for parent in parents:
-            inner = inner["block_types"][parent]["block"]
+        inner, last = descend(block, path)
         inner["block_types"][last]["max_items"] = most
+
+
+def deprecate(block: dict[str, Any], entries: dict[str, dict[str, Any]]) -> None:
+    """Mark what is deprecated, an attribute or a nested block, with the message."""
+    for path, entry in entries.items():
+        inner, last = descend(block, path)
+        part = inner["attributes"].get(last) or inner["block_types"][last]["block"]
+        part["deprecated"] = True
+        part["deprecation_message"] = entry["message"]
+
+
+def descend(block: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """Return the block that the last name of a dotted path stands in, and that name."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        block = block["block_types"][parent]["block"]
+    return block, last
 
 
 def select(schemas: dict[str, Any]) -> dict[str, Any]:
     """Keep the provider and the wanted types, corrected."""
     corrections = json.loads((HERE / "corrections.json").read_text())
+    deprecated = json.loads((HERE / "deprecated.json").read_text())
     chosen: dict[str, Any] = {
         "provider": schemas["provider"],
         "resource_schemas": {},
@@ -62,6 +76,7 @@ def select(schemas: dict[str, Any]) -> dict[str, Any]:
             )
         chosen[kind][bare] = schemas[kind][bare]
         correct(chosen[kind][bare]["block"], corrections.get(name, {}))
+        deprecate(chosen[kind][bare]["block"], deprecated.get(name, {}))
     return chosen
 
 

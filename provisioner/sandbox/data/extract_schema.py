@@ -8,8 +8,8 @@ Types are resources and `data.` sources; all of them when none is named. The out
 
 The package carries JavaScript whose inline source maps hold the TypeScript it was made from. There a comment before
 each property says whether it is computed, optional or required, and the getters and the HCL mapping say its type.
-What is lost: `sensitive`, limits of blocks above 1, deprecations and schema versions (corrections.json has those that
-matter here).
+What is lost: `sensitive`, limits of blocks above 1, deprecations and schema versions (corrections.json and
+deprecated.json have those that matter here).
 """
 
 import base64

@@ -1,0 +1,4 @@
+output "links" {
+  description = "How many objects the chain has."
+  value       = var.links
+}
