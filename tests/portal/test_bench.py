@@ -105,9 +105,7 @@ class TestASeatForBareTerraform:
         workspace_id, state = seat.run.workspace_id, {"version": 4, "serial": 1, "lineage": "abc"}
         holder = state_backend.authenticate(workspace_id, seat.spec.state_username, seat.spec.state_password)
         state_backend.lock(workspace_id, holder, b'{"ID": "lock"}', now=NOW)
-        state_backend.write(
-            workspace_id, holder, json.dumps(state).encode(), lock_id="lock", content_md5="", now=NOW
-        )
+        state_backend.write(workspace_id, holder, json.dumps(state).encode(), lock_id="lock", now=NOW)
         assert json.loads(state_backend.read(workspace_id) or b"") == state
 
     def test_is_never_seen_waiting_by_a_worker(

@@ -15,9 +15,11 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transac
 from django.test import Client
 from django.utils import timezone
 
+from catalog.models import Environment
 from catalog.sync import sync_catalog
 from portal.bench import module
 from portal.demo import organisation
+from provisioner import waiting
 from provisioner.domain.run import RunStatus
 from provisioner.engine.terraform import configured_engine
 from provisioner.models import ApprovalStep, Request, Run, RunEstimate, RunPlan, Workspace
@@ -67,13 +69,13 @@ def _actions() -> Mapping[str, Callable[[], object]]:
     """Return what is measured, by the name it is told under."""
     engine = configured_engine()
     developer, sre = _client("developer"), _client("sre")
-    waiting = Run.objects.filter(status="plan_queued").values_list("pk", flat=True)[0]
+    next_run = Run.objects.filter(status="plan_queued").values_list("pk", flat=True)[0]
 
     def claim() -> None:
         with transaction.atomic():
             now = timezone.now()
             if (
-                lease.claim(waiting, RunStatus.PLAN_QUEUED, RunStatus.PLANNING, worker="bench", now=now)
+                lease.claim(next_run, RunStatus.PLAN_QUEUED, RunStatus.PLANNING, worker="bench", now=now)
                 is None
             ):
                 raise AssertionError("the run does not wait")
@@ -82,7 +84,9 @@ def _actions() -> Mapping[str, Callable[[], object]]:
     return {
         "sweep": lambda: sweep.sweep(now=timezone.now()),
         "recovery": lambda: recover.recover(now=timezone.now(), engine=engine),
+        "line: whose turn it is": lambda: next(iter(waiting.read_line().may_start())),
         "claim": claim,
+        "page: queue": lambda: _get(sre, "/queue/"),
         "page: runs": lambda: _get(sre, "/runs/"),
         "page: runs under way": lambda: _get(sre, "/runs/?state=active"),
         "page: runs of one team": lambda: _get(developer, "/runs/"),
@@ -115,6 +119,9 @@ def prepare() -> uuid.UUID:
     call_command("migrate", interactive=False, verbosity=0)
     sync_catalog(settings.DRAWBRIDGE_MODULES_DIR, timezone.now())
     organisation.seed(organisation.DEMO_PASSWORD)
+    Environment.objects.update(
+        account=None
+    )  # an account with a limit would let none start beside those that run
     now = timezone.now()
     ask = Ask(item=module.SLUG, service="receipts", environment="development", name="template")
     run = submit.submit(ask, requester=User.objects.get(username="developer"), now=now)
@@ -151,9 +158,9 @@ def prepare() -> uuid.UUID:
             steps_every=1,
         )
         number += count
-    for waiting in Run.objects.filter(status="needs_approval"):
+    for asking in Run.objects.filter(status="needs_approval"):
         RunPlan.objects.create(
-            run=waiting,
+            run=asking,
             digest="0" * 64,
             module_digest="",
             variables_digest="",
