@@ -79,6 +79,18 @@ def plan_expired(run: Run, *, days: int) -> None:
     )
 
 
+def apply_interrupted(run: Run, *, group: str, reasons: Iterable[str]) -> None:
+    """Say that an apply was cut short and that somebody must decide how it goes on."""
+    workspace = run.workspace
+    _post(
+        _owners(workspace.service, run.requester),
+        f"The {run.kind.replace('_', ' ')} of {workspace.name} was interrupted",
+        f"The {run.kind.replace('_', ' ')} of {_named(workspace)} did not finish. {' '.join(reasons)}",
+        f"A member of {group} decides how it goes on; what may be left behind is listed here:",
+        _address("run", run.pk),
+    )
+
+
 def transfer_offered(transfer: WorkspaceTransfer) -> None:
     """Tell the receiving team what it is offered."""
     workspace = transfer.workspace

@@ -75,7 +75,7 @@ def route(
 
 def with_recovery(steps: Sequence[StepSpec], reasons: Sequence[str], *, group: str) -> tuple[StepSpec, ...]:
     """Add that a group must look at what an interrupted apply left; `reasons` say why it does not go on by itself."""
-    asked = StepSpec(group, INTERRUPTED, f"Its apply was cut short. {' '.join(reasons)}", APPROVE)
+    asked = StepSpec(group, INTERRUPTED, " ".join(reasons), APPROVE)
     same = [step for step in steps if step.group == group]
     others = tuple(step for step in steps if step.group != group)
     return (*others, _merge([asked, *same]))

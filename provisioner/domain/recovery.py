@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -121,6 +122,14 @@ def _holds_unknown(value: object) -> bool:
     if isinstance(value, list):
         return any(_holds_unknown(item) for item in value)
     return value is True
+
+
+def digest_of_left(plan_digest: str, interrupted_at: str) -> str:
+    """Return the digest of the plan of what one interruption left.
+
+    The same plan may have been approved before the interruption: that is no answer to whether it may be applied again.
+    """
+    return hashlib.sha256(f"{plan_digest}\n{interrupted_at}".encode()).hexdigest()
 
 
 def begun_and_done(lines: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -133,6 +133,10 @@ RETRYABLE: frozenset[RunStatus] = frozenset(
 )
 
 
+# After so many workers, or Terraforms, that died over one run, it is the run that kills them.
+LOST_WORKERS_MAX = 3
+
+
 def can_move(frm: RunStatus, to: RunStatus) -> bool:
     """Tell whether the table has a move from `frm` to `to`."""
     return to in TRANSITIONS[frm]

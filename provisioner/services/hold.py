@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from provisioner import selectors
+from provisioner import queue, selectors
 from provisioner.domain.errors import Refusal
+from provisioner.domain.run import RunStatus
 from provisioner.models import Workspace
 from provisioner.services import audit, standing
 from provisioner.services.ask import InvalidAsk, text_problems
@@ -119,6 +120,9 @@ def release(workspace_id: uuid.UUID | str, *, actor: User, now: datetime) -> Wor
                 "held_at": workspace.held_at.astimezone(UTC).isoformat(),
             },
         )
+        waiting = selectors.active_run_of(workspace)
+        if waiting is not None and waiting.status in (RunStatus.PLAN_QUEUED, RunStatus.APPLY_QUEUED):
+            queue.ring(queue.PLAN if waiting.status == RunStatus.PLAN_QUEUED else queue.APPLY, waiting.pk)
     return selectors.workspace_visible(actor, workspace.pk)
 
 

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 
 from provisioner import queue
 from provisioner.domain.errors import EngineError
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import LOST_WORKERS_MAX, RunStatus
 from provisioner.engine.types import EngineFailure, Stopped, TimedOut
 from provisioner.models import Run
 from provisioner.services import record, transition
@@ -21,15 +22,16 @@ log = structlog.get_logger(__name__)
 def engine_failed(run: Run, claim: Claim, error: EngineError, *, now: datetime) -> RunStatus | None:
     """Write the end of a run whose Terraform failed or was stopped; None when the lease was lost meanwhile.
 
-    One that was stopped because its worker ends is handed on: planning to the queue, an apply to recovery. So is an
-    apply whose Terraform died: what it was making may be in no state.
+    One that was stopped because its worker ends is handed on: planning to the queue, an apply to recovery. So is one
+    whose Terraform died: what an apply was making may be in no state.
     """
     if claim.lost:
         log.warning("run.lease_lost", run_id=str(run.pk))
         return None
     if claim.shut_down and not claim.canceled:
         return _hand_on(run, claim, "the worker shut down", now, lost=0)
-    if claim.status is RunStatus.APPLYING and died(error):
+    again = claim.status is RunStatus.APPLYING or run.lost_workers + 1 < LOST_WORKERS_MAX
+    if died(error) and again and not claim.canceled:
         return _hand_on(run, claim, f"Terraform died: {error.detail}", now, lost=1)
     if claim.canceled:
         return _end(
@@ -70,9 +72,9 @@ def _hand_on(run: Run, claim: Claim, reason: str, now: datetime, *, lost: int) -
                 claim.status,
                 RunStatus.PLAN_QUEUED,
                 now=now,
-                reason=f"{reason}; another plans it",
+                reason=f"{reason}; it is planned again",
                 holding=claim.fencing_token,
-                fields={"lease_expires_at": None},
+                fields={"lease_expires_at": None, "lost_workers": F("lost_workers") + lost},
             )
             queue.ring(queue.PLAN, run.pk)
     except transition.StaleRun:

@@ -12,8 +12,8 @@ import structlog
 from django.db import transaction
 
 from catalog import manifest as catalog_manifest
-from provisioner import policy, queue, selectors
-from provisioner.domain import approval, cost, guardrails, tags
+from provisioner import notify, policy, queue, selectors
+from provisioner.domain import approval, cost, guardrails, recovery, tags
 from provisioner.domain import plan as plans
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
@@ -124,6 +124,9 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     estimate = cost.estimate(cost.resources_from_plan(plan_), book)
     delta = estimate.usd_month - (run.workspace.estimate_usd_month or Decimal(0))
     variables_digest = plans.variables_digest(run.variables)
+    digest = plans.plan_digest(document, run.item_version.module_digest, variables_digest)
+    if recover.is_recovering(run):
+        digest = recovery.digest_of_left(digest, str(run.interrupted_at))
     steps = approval.route(
         kind=kind,
         environment=environment.slug,
@@ -138,7 +141,7 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     return Judgement(
         plan=plan_,
         document=document,
-        digest=plans.plan_digest(document, run.item_version.module_digest, variables_digest),
+        digest=digest,
         variables_digest=variables_digest,
         findings=findings,
         estimate=estimate,
@@ -237,7 +240,11 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
-        steps = approval.with_recovery(steps, decision.reasons, group=policy.current().recovery_group)
+        group = policy.current().recovery_group
+        steps = approval.with_recovery(steps, decision.reasons, group=group)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+    elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
+        steps = approval.with_recovery(steps, reasons, group=policy.current().recovery_group)
     if not judgement.plan.has_changes:
         transition.move(
             run.pk, planned, RunStatus.PLANNED_AND_FINISHED, now=now, reason="the plan changes nothing"

@@ -24,7 +24,7 @@ from provisioner.crypto import CannotOpen
 from provisioner.domain import recovery
 from provisioner.domain.plan import Plan
 from provisioner.domain.recovery import Known, Suspect
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import LOST_WORKERS_MAX, RunKind, RunStatus
 from provisioner.domain.state import StateFormatError, StateView
 from provisioner.engine.types import Engine
 from provisioner.models import Run, RunPlan, StateLock
@@ -33,8 +33,6 @@ from provisioner.services.lease import Claim
 
 log = structlog.get_logger(__name__)
 
-# After so many workers over one run it is the run that kills them.
-LOST_WORKERS_MAX = 3
 _BATCH = 50
 
 
@@ -272,7 +270,36 @@ def decide(run: Run, left: Plan, *, left_usd_month: Decimal) -> Decision:
             approved_usd_month=Decimal(run.recovery["approved_usd_month"]),
             left_usd_month=left_usd_month,
         )
-    return Decision(Verdict.ASKS, tuple(reasons)) if reasons else Decision(Verdict.CONTINUES)
+    if not reasons:
+        return Decision(Verdict.CONTINUES)
+    return Decision(Verdict.ASKS, ("Its apply was cut short.", *reasons))
+
+
+def inherited(run: Run) -> tuple[str, ...]:
+    """Say why a person looks at a run that was never cut short: the one before it may have left something behind.
+
+    The suspects are noted on the run. The caller holds the transaction. Whether they are gone only a person can tell,
+    so they are asked about until a run of the workspace is applied.
+    """
+    before = (
+        Run.objects.filter(workspace_id=run.workspace_id, created_at__lt=run.created_at)
+        .exclude(kind=RunKind.DRIFT_CHECK.value)
+        .order_by("-created_at", "-id")
+        .first()
+    )
+    if before is None or before.status == RunStatus.APPLIED or not before.recovery.get("suspects"):
+        return ()
+    suspected = before.recovery["suspects"]
+    reason = f"Run {before.pk} did not finish its apply, and may have left {len(suspected)} object"
+    reasons = (f"{reason}{'' if len(suspected) == 1 else 's'} that no state knows.",)
+    run.recovery = {
+        "inherited_from": str(before.pk),
+        "suspects": suspected,
+        "reasons": list(reasons),
+        "verdict": Verdict.ASKS.value,
+    }
+    Run.objects.filter(pk=run.pk).update(recovery=run.recovery)
+    return reasons
 
 
 def note(run: Run, decision: Decision, *, now: datetime) -> None:

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import F
 
 from provisioner import queue
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import LOST_WORKERS_MAX, RunStatus
 from provisioner.models import Run, StateLock
-from provisioner.services import dispatch, lease, record, recover, transition
+from provisioner.services import dispatch, lease, record, transition
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ def _take_back_planning(now: datetime) -> int:
         try:
             with transaction.atomic():
                 _fence(run)
-                if run.lost_workers + 1 < recover.LOST_WORKERS_MAX:
+                if run.lost_workers + 1 < LOST_WORKERS_MAX:
                     transition.move(
                         run.pk,
                         RunStatus.PLANNING,

@@ -43,6 +43,15 @@ def recovery_words(run: Run) -> RecoveryWords | None:
         return None
     known = run.recovery
     made = known.get("made")
+    if earlier := known.get("inherited_from"):
+        return RecoveryWords(
+            what=f"Run {earlier} of this workspace did not finish its apply.",
+            terraform="What it made may be in no state: look before anything is made a second time.",
+            next=_NEXT[Verdict.ASKS] if run.status == RunStatus.NEEDS_APPROVAL else "",
+            reasons=(),
+            suspects=tuple(known["suspects"]),
+            command=_command(run),
+        )
     what = f"Worker {run.recovery.get('worker') or run.worker} did not finish the apply."
     if made is not None:
         what += f" {made} resource{'' if made == 1 else 's'} of the workspace {'is' if made == 1 else 'are'} recorded."

@@ -14,7 +14,7 @@ from provisioner.domain.recovery import CloudObject
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import EngineFailure, RunSpec, Stopped, TimedOut
 from provisioner.models import Run, StateLock
-from provisioner.services import cancel, lease, recover, shutdown, state_backend, sweep
+from provisioner.services import cancel, lease, recover, shutdown, state_backend, submit, sweep
 from provisioner.services.runspec import state_password
 from tests.conftest import Organisation
 from tests.fakes import FakeEngine, change, plan_document, state_document, store_state
@@ -263,6 +263,22 @@ class TestAnInterruptedApply:
         lose_the_worker(cut_short)
         assert recover.recover(now=now(), engine=fake)["handed_on"] == 1
 
+    def test_is_not_answered_by_an_approval_from_before_the_interruption(
+        self, order: Order, fake: FakeEngine, org: Organisation
+    ) -> None:
+        fake.document = two_resources
+        run = planned(order("production"), fake)
+        for step in selectors.steps_of(run):
+            decide(run, org, step.group)
+        before = run.plan.digest
+        in_the_middle(run, fake)  # no state is saved, so the same plan comes out again
+        lose_the_worker(run)
+        wait_out_the_grace(run)
+        run = recovered(run, fake)
+        assert run.status == RunStatus.NEEDS_APPROVAL
+        assert selectors.plan_of(run).digest != before  # type: ignore[union-attr]
+        assert {step.group for step in selectors.steps_of(run)} >= {"sre"}
+
     def test_remembers_the_suspects_of_an_earlier_interruption(
         self, cut_short: Run, fake: FakeEngine, org: Organisation
     ) -> None:
@@ -289,6 +305,48 @@ def end_by_itself_or_again(run: Run, fake: FakeEngine) -> None:
     fake.document = only_the_group
     let_go(run, spec)
     lose_the_worker(run)
+
+
+class TestARetryOfAnInterruptedRun:
+    def test_asks_about_what_may_have_been_left_behind(
+        self, cut_short: Run, fake: FakeEngine, org: Organisation
+    ) -> None:
+        in_the_middle(cut_short, fake)
+        lose_the_worker(cut_short)
+        wait_out_the_grace(cut_short)
+        fake.objects = (CloudObject("aws_db_instance", "db-1"),)
+        run = recovered(cut_short, fake)
+        cancel.discard(run.pk, actor=org.developer, now=now())
+        again = planned(submit.retry(run.pk, requester=org.developer, now=now()), fake)
+        assert again.status == RunStatus.NEEDS_APPROVAL
+        assert again.recovery["suspects"] == run.recovery["suspects"]
+        assert "may have left 1 object that no state knows" in selectors.steps_of(again)[0].reason
+        decide(again, org, "sre")
+        assert applied(again, fake).status == RunStatus.APPLIED
+        update = submit.submit_update(
+            run.workspace_id,
+            parameters={"backup_retention_days": 3},
+            justification="",
+            requester=org.developer,
+            now=now(),
+        )
+        assert planned(update, fake).status == RunStatus.APPLY_QUEUED
+
+
+class TestAPlan:
+    def test_whose_terraform_dies_is_made_again_and_given_up_the_third_time(
+        self, order: Order, fake: FakeEngine
+    ) -> None:
+        fake.plan_error = EngineFailure(
+            "Terraform's plan ended without a diagnostic",
+            "The command was killed by signal 9.",
+            permanent=False,
+            graceful=False,
+        )
+        run = order()
+        assert planned(run, fake).status == RunStatus.PLAN_QUEUED
+        assert planned(run, fake).status == RunStatus.PLAN_QUEUED
+        assert planned(run, fake).status == RunStatus.ERRORED
 
 
 class TestAnApply:
