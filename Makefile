@@ -188,8 +188,8 @@ format: install ## Format code and templates
 	$(BIN)/djlint --quiet --reformat templates
 
 .PHONY: bench
-bench: $(INSTALLED) ## Time an order from POST to applied against bare Terraform on this machine
-	@exec $(BIN)/python -m portal.bench
+bench: $(INSTALLED) ## Measure orders against bare Terraform, recovery and growth on this machine (ONLY=order,throughput,recovery,growth)
+	@exec $(BIN)/python -m portal.bench $(if $(ONLY),--only $(ONLY)) $(if $(POSTGRES),--postgres $(POSTGRES)) $(BENCH_ARGS)
 
 # --- Keep --------------------------------------------------------------------------------------------------
 

@@ -174,6 +174,8 @@ def _database() -> dict[str, Any]:
         "DATABASE_URL", default=f"sqlite:///{DRAWBRIDGE_HOME / 'drawbridge.sqlite3'}"
     )
     options = config.setdefault("OPTIONS", {})
+    # A wait looks ten times a second and Terraform asks several times for each run: no new connection for each.
+    config["CONN_MAX_AGE"] = env.int("DRAWBRIDGE_DB_CONN_MAX_AGE", default=60)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # Deferred transactions fail half of concurrent writes; IMMEDIATE queues them.
         options |= {
@@ -182,7 +184,6 @@ def _database() -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     else:
-        config["CONN_MAX_AGE"] = env.int("DRAWBRIDGE_DB_CONN_MAX_AGE", default=60)
         config["CONN_HEALTH_CHECKS"] = True
         options["options"] = (
             "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"

@@ -1,133 +1,86 @@
-"""`make bench`: orders through the running portal and bare Terraform in turns, on this machine, in this run.
+"""`make bench`: the portal against bare Terraform and against its own aims, on this machine, in this run.
 
-An order is timed from the moment its POST is sent to the instant at which its run is recorded as applied. Both
-sides use the same module, variables, provider, binary and disk; medians of the pairs are compared.
+Everything is measured on a portal of its own in a temporary folder, with the settings as they come. Sections:
+order, throughput, recovery, growth; without ONLY all of them.
 """
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import django
 
 from portal.embedded import home, port
 
-PAIRS = 7
-AIM = 1.25
+SECTIONS = ("order", "throughput", "recovery", "growth")
+POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
+_NOT_INHERITED = ("DATABASE_URL", "DRAWBRIDGE_BROKER_URL", "DRAWBRIDGE_URL", "DRAWBRIDGE_INTERNAL_URL")
 
 
 def main() -> int:
     """Set up a portal of its own in a temporary folder, measure, print; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs to measure (default {PAIRS})")
-    pairs = parser.parse_args().pairs
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--only", type=_sections, default=SECTIONS, metavar="order,…", help="the sections to measure"
+    )
+    parser.add_argument("--pairs", type=_count, default=20, help="order: pairs of ten queues (20)")
+    parser.add_argument("--database-pairs", type=int, default=5, help="order: pairs of a Postgres (5)")
+    parser.add_argument("--orders", type=_count, default=12, help="throughput: orders at once (12)")
+    parser.add_argument("--rounds", type=_count, default=2, help="throughput: rounds A B B A (2)")
+    parser.add_argument("--kills", type=_count, default=4, help="recovery: workers killed (4)")
+    parser.add_argument("--rows", type=_count, default=1_000_000, help="growth: finished runs (1,000,000)")
+    parser.add_argument(
+        "--postgres",
+        default=POSTGRES,
+        help="growth: where a database may be made and dropped; '' for nowhere",
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drawbridge-bench-") as folder:
         home.make_home(Path(folder) / "home")
+        for inherited in _NOT_INHERITED:
+            os.environ.pop(inherited, None)
         os.environ |= {
             "DRAWBRIDGE_HOME": str(Path(folder) / "home"),
-            "PORT": str(port.free_port()),
+            "DRAWBRIDGE_MODULES_DIR": str(Path(folder) / "modules"),
+            "DRAWBRIDGE_LOG_LEVEL": "ERROR",
             "DRAWBRIDGE_TARGET": "sandbox",
+            "PORT": str(port.free_port()),
         }
-        for inherited in (
-            "DATABASE_URL",
-            "DRAWBRIDGE_BROKER_URL",
-            "DRAWBRIDGE_URL",
-            "DRAWBRIDGE_INTERNAL_URL",
-        ):
-            os.environ.pop(inherited, None)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
         django.setup()
-        from portal.embedded import stack  # noqa: PLC0415 - needs Django set up
+        from portal.bench import measure, module, tell  # noqa: PLC0415 - needs Django set up
+        from portal.embedded import stack  # noqa: PLC0415
 
+        module.write_modules(Path(folder) / "modules", shipped=Path("terraform_modules").resolve())
         try:
-            return measure(Path(folder), pairs)
+            verdicts = measure.measure(Path(folder), options)
         except KeyboardInterrupt:
             return 130
-        except stack.StackFailed as error:
+        except (*measure.CANNOT_MEASURE, stack.StackFailed) as error:
             sys.stderr.write(f"{error}\n")
             return 1
-
-
-def measure(folder: Path, pairs: int) -> int:
-    """Start the portal, warm both sides up, measure the pairs and print the result."""
-    from django.conf import settings  # noqa: PLC0415
-
-    from portal.bench.bare import STEPS, Bare  # noqa: PLC0415
-    from portal.demo.__main__ import demo_tokens  # noqa: PLC0415
-    from portal.demo.client import Api  # noqa: PLC0415
-    from portal.embedded import runtime  # noqa: PLC0415
-
-    runtime.prepare()
-    orders: list[dict[str, float]] = []
-    bares: list[dict[str, float]] = []
-    with (
-        (folder / "processes.log").open("w") as log,
-        runtime.running(log),
-        demo_tokens(["developer"]) as tokens,
-        Api(settings.DRAWBRIDGE_URL, tokens) as api,
-    ):
-        first_run, _ = order(api, "bench-warm")
-        bare = Bare.like(first_run)
-        bare.times_s(folder / "bare-warm", "bare-warm")
-        runtime.say(
-            f"{bare.label}; a development Postgres that nobody has to approve; {pairs} pairs in turns"
-        )
-        for number in range(1, pairs + 1):
-            orders.append(order(api, f"bench-{number}")[1])
-            bares.append(bare.times_s(folder / f"bare-{number}", f"bare-{number}"))
-            runtime.say(f"  {number}: order {total(orders[-1]):6.2f} s   bare {total(bares[-1]):6.2f} s")
-    ratio = median_total(orders) / median_total(bares)
-    runtime.say(f"\nMedian of an order, from POST to applied: {median_total(orders):.2f} s")
-    for name in orders[0]:
-        runtime.say(f"  {name:<28} {statistics.median(row[name] for row in orders):6.2f} s")
-    runtime.say(f"Median of bare Terraform:                 {median_total(bares):.2f} s")
-    for name, _ in STEPS:
-        runtime.say(f"  {name:<28} {statistics.median(row[name] for row in bares):6.2f} s")
-    runtime.say(f"\nRatio {ratio:.3f} (aim: at most {AIM})")
+        tell.say("\nIn short")
+        for verdict in verdicts:
+            tell.say(f"  {verdict}")
     return 0
 
 
-def order(api: Any, name: str) -> tuple[str, dict[str, float]]:
-    """Order a database in development, wait until it is applied, return the run's id and where the time went."""
-    ask = {
-        "item": "postgres",
-        "service": "receipts",
-        "environment": "development",
-        "name": name,
-        "parameters": {},
-    }
-    sent_at = time.time()
-    run = api.post("developer", "requests/", ask).expect(201)
-    run = api.wait("developer", run["id"], "terminal")
-    if run["status"] != "applied":
-        raise SystemExit(
-            f"Run {run['id']} ended {run['status']}: {run['error_summary']} {run['error_detail']}"
-        )
-    history = api.get("developer", f"runs/{run['id']}/history/", page_size=200)["results"]
-    return run["id"], dict(stays(sent_at, history))
+def _sections(text: str) -> tuple[str, ...]:
+    """Parse names with commas between; nothing means all."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip()) or SECTIONS
+    for name in names:
+        if name not in SECTIONS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SECTIONS)}")
+    return names
 
 
-def stays(sent_at: float, history: list[Any]) -> Iterator[tuple[str, float]]:
-    """Yield how long the order was in each place, from its POST to the instant it was applied."""
-    instants = [datetime.fromisoformat(move["at"]).timestamp() for move in history]
-    yield "POST to recorded", instants[0] - sent_at
-    for move, begin, end in zip(history, instants, instants[1:], strict=False):
-        yield move["to_status"].replace("_", " "), end - begin
-
-
-def total(row: dict[str, float]) -> float:
-    return sum(row.values())
-
-
-def median_total(rows: list[dict[str, float]]) -> float:
-    return statistics.median(total(row) for row in rows)
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 if __name__ == "__main__":

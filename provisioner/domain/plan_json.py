@@ -9,6 +9,8 @@ from typing import NoReturn
 
 SENSITIVE = "(sensitive)"
 Path = tuple[str | int, ...]
+# Most of a document: told from objects and lists by type, in a tenth of the time that a look at the protocol takes.
+PLAIN = (str, int, float, type(None))
 
 # Terraform nests a few levels for every module inside a module; real plans stay far below this. The functions
 # here recurse, so the limit also keeps them clear of Python's own.
@@ -47,7 +49,7 @@ def check_depth(document: object) -> None:
     """Raise PlanFormatError when containers are nested deeper than MAX_DEPTH. Does not recurse."""
     level: list[object] = [document]
     for _ in range(MAX_DEPTH + 1):
-        level = [child for item in level for child in _children(item) if isinstance(child, Mapping | list)]
+        level = [child for item in level for child in _children(item) if not isinstance(child, PLAIN)]
         if not level:
             return
     raise PlanFormatError(_too_deep())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from provisioner.domain.plan_json import SENSITIVE, Path, check_depth
+from provisioner.domain.plan_json import PLAIN, SENSITIVE, Path, check_depth
 
 # Terraform never writes this key. It keeps what redaction would lose: which masked values differ before and
 # after.
@@ -272,6 +272,8 @@ def collect(value: object, found: set[str]) -> None:
 def _scrub(value: object, found: set[str]) -> object:
     if isinstance(value, str):
         return SENSITIVE if value in found else value
+    if isinstance(value, PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {key: _scrub(item, found) for key, item in value.items()}
     if isinstance(value, list):
@@ -280,6 +282,8 @@ def _scrub(value: object, found: set[str]) -> object:
 
 
 def _copy(value: object) -> object:
+    if isinstance(value, PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
     if isinstance(value, list):

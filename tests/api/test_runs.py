@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from provisioner.api import runs as api_runs
-from provisioner.domain.run import RunStatus
+from provisioner.domain.run import TERMINAL, RunStatus
 from provisioner.models import Run
 from provisioner.services import transition
 from tests.api.conftest import small
@@ -179,3 +180,20 @@ class TestWaiting:
         assert (answer.json()["reached"], answer.json()["status"]) == (True, "canceled")
         assert seen
         assert not any(seen)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_looks_many_times_over_one_connection(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened, looks = [], []
+
+        def note(**_: object) -> None:
+            opened.append(1)
+
+        monkeypatch.setattr(api_runs.time, "sleep", lambda _: looks.append(1))
+        monkeypatch.setattr(api_runs.time, "monotonic", lambda: float(len(looks)))
+        connections.close_all()
+        connection_created.connect(note)
+        try:
+            assert not api_runs.wait_until(run.pk, TERMINAL, timeout_s=20)
+        finally:
+            connection_created.disconnect(note)
+        assert (len(opened), len(looks)) == (1, 20)
