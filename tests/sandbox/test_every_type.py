@@ -5,6 +5,8 @@ import re
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.sandbox.terraform import WorkingDirectory
 
 FILES = sorted((Path(__file__).parent / "every_type").glob("*.tf"))
@@ -19,6 +21,7 @@ class TestEveryType:
         sources = {f"data.{name}" for name in re.findall(r'^data "(\w+)"', MODULE, re.M)}
         assert wanted == resources | sources
 
+    @pytest.mark.thorough
     def test_is_applied_stays_and_is_destroyed(self, directory: WorkingDirectory) -> None:
         directory.write(MODULE, header="")
         directory.init()

@@ -94,6 +94,7 @@ def approve(page: playwright.Page, name: str, group: str) -> None:
 
 @pytest.mark.skipif(not has_terraform(), reason="needs terraform or tofu on PATH")
 class TestAProductionPostgres:
+    @pytest.mark.thorough
     def test_is_ordered_planned_approved_by_two_and_applied(
         self,
         live_portal: LivePortal,
