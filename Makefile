@@ -172,8 +172,8 @@ pytest: install ## The tests, with the branch coverage of the pure core
 	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS)
 
 .PHONY: thorough
-thorough: install ## What takes longer: the life of an order of every golden path in development and staging, too
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m thorough tests/modules
+thorough: install ## What takes longer: golden paths lived through in every environment, and their own Terraform tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m thorough tests
 
 # SEED=N repeats the choices of an earlier run. The report goes to .venv/chaos-report.md.
 .PHONY: chaos

@@ -27,6 +27,7 @@ from provisioner.domain.run import TERMINAL, RunStatus
 from provisioner.engine.terraform import configured_engine
 from provisioner.models import Run, StateLock
 from provisioner.services import lease, recover, submit, sweep
+from provisioner.services.ask import Ask
 from tests.conftest import Organisation, has_terraform
 from tests.services.conftest import ask, now
 from tests.waiting import until
@@ -133,6 +134,13 @@ def order(org: Organisation) -> Run:
     return submit.submit(ask(name=name), requester=org.developer, now=now())
 
 
+def order_queue(org: Organisation) -> Run:
+    """Order what the cloud makes at once: what takes its time would be half made by a stop, and somebody asked."""
+    name = f"queue-{uuid.uuid4().hex[:12]}"
+    ordered = Ask(item="message-queue", service="orders", environment="development", name=name)
+    return submit.submit(ordered, requester=org.developer, now=now())
+
+
 def status(run: Run) -> str:
     run.refresh_from_db()
     return run.status
@@ -140,8 +148,8 @@ def status(run: Run) -> str:
 
 def until_applied(run: Run) -> None:
     """Wait for the run to be applied; tell at once when it ends otherwise."""
-    until(lambda: RunStatus(status(run)) in TERMINAL, what="the run ends")
-    assert run.status == RunStatus.APPLIED, f"{run.error_summary}: {run.error_detail}"
+    until(lambda: RunStatus(status(run)) in TERMINAL | {RunStatus.NEEDS_APPROVAL}, what="the run ends")
+    assert run.status == RunStatus.APPLIED, f"{run.error_summary}: {run.error_detail} {run.recovery}"
 
 
 def expire_lease(run: Run) -> None:
@@ -185,7 +193,7 @@ class TestAWorker:
     def test_that_is_killed_while_it_applies_is_followed_by_another_that_makes_what_is_left(
         self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
     ) -> None:
-        run = self.kill_while_applying(order(org), start_worker)
+        run = self.kill_while_applying(order_queue(org), start_worker)
         # The killed worker's Terraform is told by the kernel; it saves its state and releases its lock.
         until(lambda: run.workspace.states.exists(), what="Terraform saved its state")
         until(lambda: not StateLock.objects.exists(), what="Terraform released its lock")
@@ -220,7 +228,7 @@ class TestAWorker:
         self, run: Run, start_worker: Callable[..., Worker], *, terraform: bool = False
     ) -> Run:
         """Kill the worker, and its Terraform too, when it has made a resource."""
-        worker = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5")
+        worker = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="2")
         until(lambda: status(run) == RunStatus.APPLYING and StateLock.objects.exists(), what="applying")
         until(lambda: objects_of(run), what="a resource made")
         run.plan  # noqa: B018 - as it was approved
@@ -236,8 +244,8 @@ class TestAWorkerThatIsAskedToEnd:
     def test_stops_its_terraform_gracefully_and_another_makes_what_is_left(
         self, org: Organisation, postgres: CatalogItemVersion, start_worker: Callable[..., Worker]
     ) -> None:
-        run = order(org)
-        first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="0.5", DRAWBRIDGE_SHUTDOWN_GRACE_S="0")
+        run = order_queue(org)
+        first = start_worker(DRAWBRIDGE_SANDBOX_DELAY_S="5", DRAWBRIDGE_SHUTDOWN_GRACE_S="0")
         until(lambda: status(run) == RunStatus.APPLYING and objects_of(run), what="a resource made")
         first.process.terminate()
         assert first.process.wait(timeout=60) == 0

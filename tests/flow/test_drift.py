@@ -55,6 +55,7 @@ class TestADatabaseThatDrifts:
         assert run.status == RunStatus.APPLIED, run.error_detail
         return run
 
+    @pytest.mark.thorough
     def test_is_accepted_corrected_and_made_anew(
         self, workspace: Workspace, org: Organisation, pump: Pump
     ) -> None:

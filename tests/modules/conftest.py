@@ -34,6 +34,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("module", MODULES, ids=[m.slug for m in MODULES])
 
 
+# Whose life in production `make test` has; the others' is in `make thorough`.
+LIVED_IN_EVERY_TEST = frozenset({"postgres", "message-queue"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most of the orders in production to `make thorough`: each takes ten seconds and more."""
+    for item in items:
+        module = item.callspec.params.get("module") if hasattr(item, "callspec") else None
+        is_order = "TestAnOrderInProduction::" in item.nodeid
+        if is_order and isinstance(module, Module) and module.slug not in LIVED_IN_EVERY_TEST:
+            item.add_marker(pytest.mark.thorough)
+
+
 def _parametrize(metafunc: pytest.Metafunc, names: Sequence[str], cases: Sequence[tuple[Any, ...]]) -> None:
     metafunc.parametrize(names, cases, ids=["-".join([case[0].slug, *case[1:]]) for case in cases])
 

@@ -185,6 +185,7 @@ class TestAService:
         assert (target["min_capacity"], target["max_capacity"]) == (2, 6)
         assert _after(plan, "aws_appautoscaling_scheduled_action") == {}
 
+    @pytest.mark.thorough
     def test_takes_another_share_of_spot_and_other_bounds_without_a_new_service(
         self, make_workspace: MakeWorkspace
     ) -> None:

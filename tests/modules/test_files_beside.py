@@ -12,6 +12,7 @@ from typing import Any
 
 import hcl2
 import promql_parser
+import pytest
 
 from tests.modules.workspace import Module
 
@@ -20,6 +21,7 @@ USAGE = re.compile(r"\baws_[a-z0-9_]+")
 
 
 class TestAModulesOwnTests:
+    @pytest.mark.thorough
     def test_pass(self, module: Module, terraform: str, environ: Mapping[str, str], tmp_path: Path) -> None:
         copy = tmp_path / module.slug
         shutil.copytree(module.path, copy)

@@ -77,6 +77,7 @@ class TestANewModule:
         assert {f"tests/{environment}.tftest.hcl" for environment in written.environments} <= names
         assert "@@" not in "".join(path.read_text() for path in written.path.rglob("*") if path.is_file())
 
+    @pytest.mark.thorough
     def test_passes_its_own_terraform_tests(
         self, written: Module, terraform: str, environ: Mapping[str, str], tmp_path: Path
     ) -> None:

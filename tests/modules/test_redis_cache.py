@@ -161,6 +161,7 @@ class TestTheLargestCache:
 
 
 class TestAReplacement:
+    @pytest.mark.thorough
     def test_leaves_the_final_snapshot_of_each_cache_under_a_name_of_its_own(
         self, make_workspace: MakeWorkspace
     ) -> None:

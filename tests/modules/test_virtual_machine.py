@@ -96,6 +96,7 @@ class TestAMachine:
         (options,) = _one(plan, "aws_launch_template")["metadata_options"]
         assert (options["http_tokens"], options["http_put_response_hop_limit"]) == ("required", 1)
 
+    @pytest.mark.thorough
     def test_has_an_encrypted_volume_that_goes_with_it(self, applied: Workspace) -> None:
         (mapping,) = _stored(applied, "aws_launch_template", "this")["block_device_mappings"]
         (volume,) = mapping["ebs"]
@@ -108,6 +109,7 @@ class TestAMachine:
         assert image == f"resolve:ssm:{MACHINES.variables('production')['image_parameter']}"
         assert image.endswith("arm64")
 
+    @pytest.mark.thorough
     def test_runs_its_script_after_the_agent(self, applied: Workspace) -> None:
         data = _stored(applied, "aws_launch_template", "this")["user_data"]
         script = base64.b64decode(data).decode()
@@ -129,6 +131,7 @@ class TestAMachine:
         assert {tag["key"]: tag["value"] for tag in tags} == wanted
         assert {tag["propagate_at_launch"] for tag in tags} == {True}
 
+    @pytest.mark.thorough
     def test_logs_to_streams_whose_names_are_allowed(self, applied: Workspace) -> None:
         configuration = json.loads(_stored(applied, "aws_ssm_parameter", "agent")["insecure_value"])
         (log,) = configuration["logs"]["logs_collected"]["files"]["collect_list"]
@@ -138,6 +141,7 @@ class TestAMachine:
 
 
 class TestAKey:
+    @pytest.mark.thorough
     def test_is_lent_to_volumes_by_the_role_that_starts_machines(self, applied: Workspace) -> None:
         document = _stored(applied, "aws_kms_key", "this")["policy"]
         statements = {one["Sid"]: one for one in json.loads(document)["Statement"]}
@@ -158,15 +162,18 @@ class TestAGroup:
         assert len(group["vpc_zone_identifier"]) >= 2
         assert group["max_instance_lifetime"] == 30 * 24 * 60 * 60
 
+    @pytest.mark.thorough
     def test_names_the_version_of_its_template(self, applied: Workspace) -> None:
         (template,) = _stored(applied, "aws_autoscaling_group", "this")["launch_template"]
         assert template["version"] == str(_stored(applied, "aws_launch_template", "this")["latest_version"])
 
+    @pytest.mark.thorough
     def test_takes_another_type_in_place(self, applied: Workspace) -> None:
         plan = parse_plan(applied.plan({**PRODUCTION, "instance_type": "m7g.xlarge"}))
         verbs = {c.address.removeprefix("module.this."): c.verb for c in plan.changes if c.verb != "no-op"}
         assert verbs == {"aws_launch_template.this": "update", "aws_autoscaling_group.this": "update"}
 
+    @pytest.mark.thorough
     def test_starts_machines_with_another_log_anew(self, applied: Workspace) -> None:
         plan = parse_plan(applied.plan({**PRODUCTION, "log_files": []}))
         verbs = {c.address.removeprefix("module.this."): c.verb for c in plan.changes if c.verb != "no-op"}
@@ -177,6 +184,7 @@ class TestAGroup:
         }
         assert "logs" not in json.loads(_one(plan, "aws_ssm_parameter")["insecure_value"])
 
+    @pytest.mark.thorough
     def test_leaves_the_number_to_scaling(self, applied: Workspace) -> None:
         plan = parse_plan(applied.plan({**PRODUCTION, "min_instances": 3}))
         group = _one(plan, "aws_autoscaling_group")
@@ -204,6 +212,7 @@ class TestARole:
         arns = {one["policy_arn"] for one in attached if one["role"] == "orders-main-production-instance"}
         assert arns == {"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore", POLICY_ARN}
 
+    @pytest.mark.thorough
     def test_of_the_machines_can_name_its_group_and_write_its_own_logs(self, applied: Workspace) -> None:
         statements = _statements(applied, "agent")
         assert statements["FindOwnGroup"]["Action"] == "ec2:DescribeTags"
@@ -216,6 +225,7 @@ class TestARole:
             "StringEquals": {"cloudwatch:namespace": "CWAgent"}
         }
 
+    @pytest.mark.thorough
     def test_of_people_opens_shells_on_these_machines_and_nothing_else(self, applied: Workspace) -> None:
         statements = _statements(applied, "operator")
         condition = statements["SessionsOnTheseMachines"]["Condition"]
@@ -231,6 +241,7 @@ class TestARole:
 
 
 class TestBackups:
+    @pytest.mark.thorough
     def test_find_machines_by_their_tag(self, applied: Workspace) -> None:
         selection = _stored(applied, "aws_backup_selection", "this")
         (condition,) = selection["condition"]
