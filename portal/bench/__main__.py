@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=_count, default=20, help="order: pairs of ten queues (20)")
     parser.add_argument("--database-pairs", type=int, default=5, help="order: pairs of a Postgres (5)")
     parser.add_argument("--orders", type=_count, default=12, help="throughput: orders at once (12)")
-    parser.add_argument("--rounds", type=_count, default=2, help="throughput: rounds A B B A (2)")
+    parser.add_argument("--rounds", type=_count, default=3, help="throughput: rounds A B B A (3)")
     parser.add_argument("--kills", type=_count, default=4, help="recovery: workers killed (4)")
     parser.add_argument("--rows", type=_count, default=1_000_000, help="growth: finished runs (1,000,000)")
     parser.add_argument(
