@@ -179,7 +179,7 @@ thorough: install ## What takes longer: golden paths lived through in every envi
 # SEED=N repeats the choices of an earlier run. The report goes to .venv/chaos-report.md.
 .PHONY: chaos
 chaos: install ## A portal under load whose processes are killed, judged by the cloud's own log (FULL=1: half an hour)
-	@exec $(BIN)/python -m tests.chaos $(if $(filter-out 0,$(FULL)),--seconds 1500 --kills 200 --quiet,--seconds 100) \
+	@exec $(BIN)/python -m tests.chaos $(if $(filter-out 0,$(FULL)),--seconds 1500 --kills 200 --quiet,--seconds 75) \
 		$(if $(SEED),--seed $(SEED))
 
 .PHONY: format

@@ -86,6 +86,21 @@ def check_parameters(
     return tuple(findings)
 
 
+NO_DATA_LOSS = "no-data-loss"
+
+
+def broken(rule: str) -> Finding:
+    """Return the finding of a rule that could not be evaluated: its door stays closed."""
+    return Finding(
+        rule=rule,
+        level=Level.HARD_MANDATORY,
+        where="plan",
+        what=f"The rule {rule} could not be evaluated on this plan.",
+        why="A rule that breaks lets nothing pass: what it would have said is not known.",
+        fix="Tell the platform team; the worker's log has the cause. Retry the run when it is mended.",
+    )
+
+
 def check_plan(
     plan: Plan,
     *,
@@ -102,7 +117,7 @@ def check_plan(
         return ()
     return tuple(
         Finding(
-            rule="no-data-loss",
+            rule=NO_DATA_LOSS,
             level=level,
             where=change.address,
             what=f"The plan would {change.verb} {change.address}{_because(change)}.",

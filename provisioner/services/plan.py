@@ -117,9 +117,13 @@ def judge(run: Run, result: PlanOutcome) -> Judgement:
     if kind is not RunKind.DESTROY:
         findings += guardrails.check_parameters(parameter_rules(manifest), environment.slug, run.variables)
     findings += tags.check_tags(plan_, run.tags, policy.taggable)
-    findings += guardrails.check_plan(
-        plan_, destroying=kind is RunKind.DESTROY, override_group=rules.destructive_override_group
-    )
+    try:
+        findings += guardrails.check_plan(
+            plan_, destroying=kind is RunKind.DESTROY, override_group=rules.destructive_override_group
+        )
+    except Exception:
+        log.exception("guardrail.broke", run_id=str(run.pk), rule=guardrails.NO_DATA_LOSS)
+        findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
     book = policy.price_book(manifest.region)
     estimate = cost.estimate(cost.resources_from_plan(plan_), book)
     delta = estimate.usd_month - (run.workspace.estimate_usd_month or Decimal(0))

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 
 from provisioner import selectors
 from provisioner.crypto import CannotOpen
+from provisioner.domain import guardrails
 from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import EngineFailure, RunSpec
@@ -74,6 +75,18 @@ class TestPlanning:
         run = planned(order(), fake)
         assert run.status == RunStatus.POLICY_FAILED
         assert {f["rule"] for f in run.findings} == {"required-tags"}
+
+    def test_is_refused_by_a_rule_that_breaks(
+        self, order: Order, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(guardrails, "check_plan", broken)
+        run = planned(order(), fake)
+        assert run.status == RunStatus.POLICY_FAILED
+        assert "could not be evaluated" in run.error_summary
+        assert fake.applied == []
 
     def test_of_nothing_to_do_finishes_without_applying(self, order: Order, fake: FakeEngine) -> None:
         fake.document = lambda spec: plan_document([])

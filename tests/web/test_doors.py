@@ -37,6 +37,17 @@ class TestSigningIn:
         )
         assert (answer.status_code, answer["Location"]) == (302, reverse("home"))
 
+    def test_begins_a_session_of_another_name_so_that_none_can_be_foisted(self, org: Organisation) -> None:
+        client = Client()
+        session = client.session
+        session["foisted"] = True
+        session.save()
+        before = session.session_key
+        client.cookies[settings.SESSION_COOKIE_NAME] = before or ""
+        client.post(reverse("login"), {"username": "developer", "password": PASSWORD})
+        assert client.cookies[settings.SESSION_COOKIE_NAME].value not in ("", before)
+        assert not client.session.__class__(before).exists(before)
+
     def test_with_a_wrong_password_shows_the_form_again(self, org: Organisation) -> None:
         answer = Client().post(reverse("login"), {"username": "developer", "password": "wrong"})
         assert answer.status_code == 422
