@@ -405,6 +405,26 @@ class StateUnderItsLock(InTransaction):
 
         self.send(lambda: self.deliver(number, token, act, expected), lost)
 
+    @rule(
+        states=st.integers(1, 3),
+        lock_id=IDS,
+        releases=st.booleans(),
+        ends=st.booleans(),
+        lost=st.booleans(),
+    )
+    def terraform_applies(self, states: int, lock_id: str, releases: bool, ends: bool, lost: bool) -> None:
+        """Apply as a Terraform does, perhaps killed before it releases its lock, so that lives get far."""
+        if self.runs[-1].status in TERMINAL:
+            self.begin()
+        self.the_run_gets_on(S.APPLYING)
+        self.take(older=0, lock_id=lock_id, lost=lost)
+        for content in range(states):
+            self.write(older=0, under=None, step=1, foreign=False, content=content % 2, lost=lost)
+        if releases:
+            self.release(older=0, lock_id=lock_id, lost=lost)
+        if ends:
+            self.the_run_gets_on(S.ERRORED)
+
     @precondition(lambda self: self.sent)
     @rule(back=st.integers(0, 9))
     def something_arrives_again(self, back: int) -> None:
@@ -499,4 +519,4 @@ class TestAState:
             template = make_run(org, published, status=S.ERRORED)
             engineer = org.platform
 
-        live(Machine, examples=15, steps=40)
+        live(Machine, examples=12, steps=40)
