@@ -68,11 +68,15 @@ class Locked(Refusal):
     status = 423
     title = "The state is locked"
 
-    def __init__(self, detail: str, held: StateLock | None) -> None:
+    def __init__(self, detail: str, held: StateLock | None, *, named: bool = False) -> None:
+        """`named`: the holder's name follows its ID, all that Terraform prints of a lock that it did not get."""
         super().__init__(detail)
         self.info: dict[str, str] = {}
         if held is not None:
             self.info = {**held.info, "Info": held.info.get("Info") or f"Drawbridge run {held.run_id}"}
+            if named:
+                who = held.info.get("Who") or "an unnamed process"
+                self.info["ID"] = f"{held.lock_id} (held by {who}, run {held.run_id})"
 
 
 class StateConflict(Refusal):
@@ -148,7 +152,7 @@ def lock(workspace_id: uuid.UUID, holder: Holder, body: bytes, *, now: datetime)
                 created_at=now,
             )
         elif held.lock_id != info["ID"] or held.run_id != run.pk:
-            raise Locked(f"Run {held.run_id} holds the lock.", held)
+            raise Locked(f"Run {held.run_id} holds the lock.", held, named=True)
         Run.objects.filter(pk=run.pk).update(lock_taken_token=token)
 
 

@@ -198,7 +198,8 @@ class TestLock:
         refused = backend.lock("l2")
         told = refused.json()
         assert refused.status_code == 423
-        assert (told["ID"], told["Who"], told["Operation"]) == ("l1", "me@host", "OperationTypeApply")
+        assert told["ID"] == f"l1 (held by me@host, run {backend.run.pk})", "all that Terraform prints of it"
+        assert (told["Who"], told["Operation"]) == ("me@host", "OperationTypeApply")
         assert told["Created"] == "2026-11-24T12:00:00.5Z", "Terraform parses it as a time"
         assert str(backend.run.pk) in told["Info"]
 
