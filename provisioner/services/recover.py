@@ -108,6 +108,10 @@ def _take(run: Run, engine: Engine, now: datetime) -> bool:
         StateLock.objects.filter(run=run).delete()
         if left_behind is not None:
             kept = state_backend.keep(run, left_behind, now=now)
+            if not kept and ended is Ended.BY_ITSELF and run.lock_released_token != run.fencing_token:
+                # What it made is in a state that the portal cannot take.
+                ended = Ended.UNKNOWN
+                Run.objects.filter(pk=run.pk).update(recovery={**run.recovery, "ended": ended.value})
     if kept:
         engine.forget_rescued_state(str(run.pk))
     log.warning("run.fenced", run_id=str(run.pk), worker=run.worker, ended=ended.value)

@@ -216,6 +216,18 @@ class TestAnInterruptedApply:
         assert run.workspace.states.count() == 1
         assert run.status == RunStatus.APPLY_QUEUED
 
+    def test_asks_when_the_state_that_was_left_on_the_disk_cannot_be_taken(
+        self, cut_short: Run, fake: FakeEngine
+    ) -> None:
+        in_the_middle(cut_short, fake)
+        lose_the_worker(cut_short)
+        fake.rescued[str(cut_short.pk)] = b"cut sho"
+        fake.objects = None
+        run = recovered(cut_short, fake)
+        assert (run.recovery["ended"], fake.forgotten) == ("unknown", [])
+        assert run.status == RunStatus.NEEDS_APPROVAL
+        assert run.recovery["suspects"]
+
     def test_takes_the_state_that_lies_where_it_is_planned_again(
         self, cut_short: Run, fake: FakeEngine
     ) -> None:
