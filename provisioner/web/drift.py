@@ -28,6 +28,7 @@ def drift_context(workspace: Workspace, user: User, active: Run | None, *, owner
     newest = selectors.newest_check_of(workspace)
     open_ = workspace.closed_at is None and workspace.applied_at is not None
     checked_at = workspace.drift_checked_at
+    free = active is None and workspace.held_at is None
     return {
         "drift_shown": open_,
         "drift": workspace.drift,
@@ -36,8 +37,8 @@ def drift_context(workspace: Workspace, user: User, active: Run | None, *, owner
         or (workspace.applied_at is not None and workspace.applied_at > checked_at),
         "newest_check": newest,
         "check_failed": newest is not None and newest.status == RunStatus.ERRORED,
-        "can_check": open_ and active is None and (owner or checks.may_check(user, workspace)),
-        "can_settle": active is None and owner,
+        "can_check": open_ and free and (owner or checks.may_check(user, workspace)),
+        "can_settle": free and owner,
     }
 
 
