@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from catalog.manifest_file import CoreLoader
+from catalog.yaml_file import CoreLoader
 
 DRAFT: Final = "draft"
 PUBLISHED: Final = "published"

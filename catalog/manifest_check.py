@@ -13,17 +13,12 @@ from catalog.conditions import holds
 from catalog.constraints import same_json, shown
 from catalog.lifecycle import DEPRECATED, DRAFT, MATURITIES, PUBLISHED, Deprecation
 from catalog.manifest import Guardrail, Manifest
-from catalog.manifest_file import (
-    LocatedDocument,
-    UnreadableFile,
-    did_you_mean,
-    read_document,
-    schema_problems,
-)
+from catalog.manifest_file import schema_problems
 from catalog.problems import ManifestProblem
 from catalog.spec import MISSING, ParameterSpec, thawed
 from catalog.variables import ReadVariables
 from catalog.versions import VERSION_MAX_LENGTH, VERSION_PATTERN, version_key
+from catalog.yaml_file import LocatedDocument, UnreadableFile, did_you_mean, read_document
 
 
 @dataclass(frozen=True)

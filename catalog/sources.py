@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from catalog.manifest_file import LocatedDocument, UnreadableFile, did_you_mean, read_document
 from catalog.problems import ManifestProblem
+from catalog.yaml_file import LocatedDocument, UnreadableFile, did_you_mean, read_document
 
 NAME_MAX_LENGTH: Final = 120
 URL_MAX_LENGTH: Final = 500

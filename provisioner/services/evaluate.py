@@ -9,16 +9,15 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 
-from catalog.manifest import Manifest
 from catalog.parameters import ParameterProblem
 from provisioner import policy
-from provisioner.domain import approval, cost, guardrails, tags
+from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
-from provisioner.domain.cost import Estimate, PricedResource
+from provisioner.domain.cost import Estimate
 from provisioner.domain.finding import Finding, Level
-from provisioner.domain.guardrails import ParameterRule, RuleKind
 from provisioner.domain.run import RunKind
-from provisioner.services import lifecycle
+from provisioner.models import Workspace
+from provisioner.services import judge, lifecycle
 from provisioner.services.ask import Ask, Resolved, resolve
 
 # Stands in tags for ids that only an order gets.
@@ -54,43 +53,46 @@ def evaluate(
     requester: User,
     now: datetime,
     kind: RunKind = RunKind.PROVISION,
-    before: Decimal = Decimal(0),
+    workspace: Workspace | None = None,
 ) -> Evaluation:
-    """Evaluate an ask. `before` is what the workspace costs now (USD a month), for an update.
+    """Evaluate an ask. `workspace` is the one that an update or an upgrade is about.
 
     Raises InvalidAsk and NotYourService; problems with parameters are part of the answer.
     """
     resolved = resolve(ask, requester=requester, kind=kind)
     variables = resolved.filled.variables
-    findings = lifecycle.findings(
-        resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
-    ) + guardrails.check_parameters(
-        parameter_rules(resolved.manifest), resolved.environment.slug, resolved.filled.shown
+    context = judge.context_of(
+        kind,
+        item=resolved.item,
+        version=resolved.version,
+        service=resolved.service,
+        environment=resolved.environment,
+        region=resolved.manifest.region,
+        requester=requester,
+        workspace=workspace,
+        ttl_days=ask.ttl_days,
+        now=now,
     )
-    estimate = cost.estimate(
-        skeleton(resolved.manifest, variables), policy.price_book(resolved.manifest.region)
+    said = judging.judge_parameters(
+        resolved.filled.shown,
+        judge.skeleton(resolved.manifest, variables),
+        context=context,
+        policy=policy.current(),
+        rules=judge.parameter_rules(resolved.manifest),
+        said_before=lifecycle.findings(
+            resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
+        ),
+        before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        tools=judge.tools_for(resolved.manifest),
     )
-    steps: tuple[StepSpec, ...] = ()
-    if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
-        steps = approval.route(
-            kind=kind,
-            environment=resolved.environment.slug,
-            is_production=resolved.environment.is_production,
-            criticality=resolved.service.criticality,
-            estimate=estimate,
-            delta_usd_month=estimate.usd_month - before,
-            findings=findings,
-            counts=None,
-            rules=policy.current().approvals,
-        )
     return Evaluation(
         resolved=resolved,
         parameters=resolved.filled.shown,
         tags=derived_tags(resolved, workspace_id=ASSIGNED_LATER, request_id=ASSIGNED_LATER),
         problems=resolved.filled.problems,
-        findings=findings,
-        estimate=estimate,
-        approvals_expected=steps,
+        findings=said.findings,
+        estimate=said.estimate,
+        approvals_expected=said.steps,
     )
 
 
@@ -106,29 +108,4 @@ def derived_tags(resolved: Resolved, *, workspace_id: str, request_id: str) -> d
         request_id=request_id,
         item=resolved.item.slug,
         version=resolved.version.version,
-    )
-
-
-def parameter_rules(manifest: Manifest) -> tuple[ParameterRule, ...]:
-    """Return the manifest's guardrails as domain rules."""
-    return tuple(
-        ParameterRule(
-            rule=rule.rule,
-            kind=RuleKind(rule.kind),
-            parameter=rule.parameter,
-            level=Level(rule.level),
-            environments=rule.environments,
-            why=rule.why,
-            order=tuple(rule.order),
-            override_group=rule.override_group,
-        )
-        for rule in manifest.guardrails
-    )
-
-
-def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[PricedResource, ...]:
-    """Return the resources that the manifest promises for these variables, as far as pricing cares."""
-    return tuple(
-        PricedResource(address=row.address, type=row.type, attributes=row.attributes)
-        for row in manifest.estimate_resources(variables)
     )

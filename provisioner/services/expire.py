@@ -184,7 +184,7 @@ def _note(workspace: Workspace, why: str, now: datetime) -> None:
 
 def _expire_plans(now: datetime) -> int:
     """Expire plans that have waited too long; those of a workspace on hold stay where they are."""
-    days = policy.current().approvals_expire_after_days
+    days = policy.current().approvals.expire_after_days
     waiting = Run.objects.filter(
         status__in=sorted(EXPIRABLE),
         status_at__lte=now - timedelta(days=days),

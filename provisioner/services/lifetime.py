@@ -10,7 +10,7 @@ from provisioner.services.ask import TTL_DAYS_MAX, InvalidAsk
 
 def longest_days(environment: Environment) -> int | None:
     """Return the most days that the policy lets a workspace of the environment live, or None without a limit."""
-    return policy.current().ttl_max_days.get(environment.slug)
+    return policy.current().lifetime.max_days.get(environment.slug)
 
 
 def refuse_ttl(ttl_days: int | None, environment: Environment) -> None:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 
 import structlog
 from django.db import transaction
 
-from catalog import manifest as catalog_manifest
 from provisioner import notify, policy, queue, selectors
-from provisioner.domain import approval, cost, guardrails, recovery, tags
+from provisioner.domain import approval
 from provisioner.domain import plan as plans
-from provisioner.domain.approval import StepSpec
-from provisioner.domain.cost import Estimate
 from provisioner.domain.errors import EngineError
-from provisioner.domain.finding import Finding, Level
-from provisioner.domain.plan import Plan
+from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate
-from provisioner.services import drift, lease, lifecycle, outcome, record, recover, stored_plan, transition
-from provisioner.services.evaluate import parameter_rules
+from provisioner.services import drift, judge, lease, outcome, record, recover, stored_plan, transition
 from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services.judge import JudgedPlan
 from provisioner.services.lease import Claim
 from provisioner.services.recover import Verdict
 from provisioner.services.runlog import RunLog
@@ -34,26 +28,6 @@ from provisioner.services.runspec import spec_of
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the rules say about a plan."""
-
-    plan: Plan
-    document: Mapping[str, object]  # redacted
-    digest: str
-    variables_digest: str
-    findings: tuple[Finding, ...]
-    estimate: Estimate
-    price_book_digest: str
-    delta_usd_month: Decimal
-    steps: tuple[StepSpec, ...]
-
-    @property
-    def refused(self) -> bool:
-        """Whether a hard-mandatory finding stands."""
-        return any(finding.level is Level.HARD_MANDATORY for finding in self.findings)
 
 
 def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> RunStatus | None:
@@ -75,7 +49,7 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             )
         if run.kind == RunKind.DRIFT_CHECK.value:
             return drift.conclude(run, claim, result, state=newest, now=clock())
-        judgement = judge(run, result)
+        judgement = judge.plan_of(run, result, now=clock())
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())
     except plans.PlanFormatError as error:
@@ -104,64 +78,15 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
         return None
 
 
-def judge(run: Run, result: PlanOutcome) -> Judgement:
-    """Check a plan against tags and guardrails, price it, and find who must approve it."""
-    rules = policy.current()
-    manifest = catalog_manifest.from_json(run.item_version.manifest)
-    document = plans.redact_plan(result.document)
-    plan_ = plans.parse_plan(document)
-    kind = RunKind(run.kind)
-    environment, service = run.workspace.environment, run.workspace.service
-    # What was said of the version when it was ordered stays for those who decide.
-    findings = tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE)
-    if kind is not RunKind.DESTROY:
-        findings += guardrails.check_parameters(parameter_rules(manifest), environment.slug, run.variables)
-    findings += tags.check_tags(plan_, run.tags, policy.taggable)
-    try:
-        findings += guardrails.check_plan(
-            plan_, destroying=kind is RunKind.DESTROY, override_group=rules.destructive_override_group
-        )
-    except Exception:
-        log.exception("guardrail.broke", run_id=str(run.pk), rule=guardrails.NO_DATA_LOSS)
-        findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
-    book = policy.price_book(manifest.region)
-    estimate = cost.estimate(cost.resources_from_plan(plan_), book)
-    delta = estimate.usd_month - (run.workspace.estimate_usd_month or Decimal(0))
-    variables_digest = plans.variables_digest(run.variables)
-    digest = plans.plan_digest(document, run.item_version.module_digest, variables_digest)
-    if recover.is_recovering(run):
-        digest = recovery.digest_of_left(digest, str(run.interrupted_at))
-    steps = approval.route(
-        kind=kind,
-        environment=environment.slug,
-        is_production=environment.is_production,
-        criticality=service.criticality,
-        estimate=estimate,
-        delta_usd_month=delta,
-        findings=findings,
-        counts=plan_.counts(),
-        rules=rules.approvals,
-    )
-    return Judgement(
-        plan=plan_,
-        document=document,
-        digest=digest,
-        variables_digest=variables_digest,
-        findings=findings,
-        estimate=estimate,
-        price_book_digest=book.digest,
-        delta_usd_month=delta,
-        steps=steps,
-    )
-
-
 def _load(run_id: uuid.UUID) -> Run:
     return Run.objects.select_related(
         "workspace__service__owner_team",
+        "workspace__service__cost_center",
         "workspace__environment",
         "workspace__item",
         "item_version__item",
         "request",
+        "requester",
     ).get(pk=run_id)
 
 
@@ -169,7 +94,7 @@ def _commit(
     run: Run,
     claim: Claim,
     result: PlanOutcome,
-    judgement: Judgement,
+    judgement: JudgedPlan,
     *,
     serial: int | None,
     lineage: str,
@@ -183,7 +108,7 @@ def _commit(
             RunStatus.PLANNED,
             now=now,
             holding=claim.fencing_token,
-            fields={"findings": documents(judgement.findings), "lease_expires_at": None},
+            fields={"findings": documents(judgement.said.findings), "lease_expires_at": None},
         )
         stored_plan.store(
             run,
@@ -199,10 +124,10 @@ def _commit(
         run.estimate, _ = RunEstimate.objects.update_or_create(
             run=run,
             defaults={
-                "usd_month": judgement.estimate.usd_month,
-                "delta_usd_month": judgement.delta_usd_month,
-                "line_items": line_item_documents(judgement.estimate.line_items),
-                "unpriced": unpriced_documents(judgement.estimate.unpriced),
+                "usd_month": judgement.said.estimate.usd_month,
+                "delta_usd_month": judgement.said.delta_usd_month,
+                "line_items": line_item_documents(judgement.said.estimate.line_items),
+                "unpriced": unpriced_documents(judgement.said.estimate.unpriced),
                 "price_book_digest": judgement.price_book_digest,
                 "created_at": now,
             },
@@ -210,11 +135,11 @@ def _commit(
         return _route(run, judgement, now)
 
 
-def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
+def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
     """Move a planned run to where its plan sends it."""
     planned = RunStatus.PLANNED
-    if judgement.refused:
-        first = next(f for f in judgement.findings if f.level is Level.HARD_MANDATORY)
+    if judgement.said.refused:
+        first = next(f for f in judgement.said.findings if f.level is Level.HARD_MANDATORY)
         record.finish(
             run,
             planned,
@@ -227,9 +152,9 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
             },
         )
         return RunStatus.POLICY_FAILED
-    steps = judgement.steps
+    steps = judgement.said.steps
     if recover.is_recovering(run):
-        decision = recover.decide(run, judgement.plan, left_usd_month=judgement.estimate.usd_month)
+        decision = recover.decide(run, judgement.plan, left_usd_month=judgement.said.estimate.usd_month)
         recover.note(run, decision, now=now)
         if decision.verdict is Verdict.FINISHED:
             transition.move(
@@ -244,11 +169,11 @@ def _route(run: Run, judgement: Judgement, now: datetime) -> RunStatus:
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
-        group = policy.current().recovery_group
+        group = policy.current().approvals.recovery_group
         steps = approval.with_recovery(steps, decision.reasons, group=group)
         notify.apply_interrupted(run, group=group, reasons=decision.reasons)
     elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
-        steps = approval.with_recovery(steps, reasons, group=policy.current().recovery_group)
+        steps = approval.with_recovery(steps, reasons, group=policy.current().approvals.recovery_group)
     if not judgement.plan.has_changes:
         transition.move(
             run.pk, planned, RunStatus.PLANNED_AND_FINISHED, now=now, reason="the plan changes nothing"

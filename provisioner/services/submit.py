@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -108,7 +107,7 @@ def submit_update(
         requester=requester,
         now=now,
         kind=RunKind.UPDATE,
-        before=workspace.estimate_usd_month or Decimal(0),
+        workspace=workspace,
     )
     refuse_bad(evaluation)
     try:

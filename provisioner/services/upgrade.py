@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
 from django.contrib.auth.models import User
 
@@ -89,7 +88,7 @@ def preview(
         requester=requester,
         now=now,
         kind=RunKind.UPGRADE,
-        before=workspace.estimate_usd_month or Decimal(0),
+        workspace=workspace,
     )
     old, new = _read(workspace.item_version), _read(evaluation.resolved.version)
     before, after = workspace.item_version.version, evaluation.resolved.version.version

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -266,7 +265,7 @@ def _update_context(
                 requester=signed_in(request),
                 now=timezone.now(),
                 kind=RunKind.UPDATE,
-                before=workspace.estimate_usd_month or Decimal(0),
+                workspace=workspace,
             )
         except Refusal as raised:
             refusal = raised

@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator
 
 from catalog import manifest as manifests
 from catalog.manifest_check import environment_problems, read_manifest
-from catalog.manifest_file import _SCHEMA, UnreadableFile, read_document
+from catalog.manifest_file import _SCHEMA
 from catalog.variables import ReadVariables, read_variables
 from catalog.versions import version_key
+from catalog.yaml_file import UnreadableFile, read_document
 
 from .conftest import MODULES, read_bucket
 

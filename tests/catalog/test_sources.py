@@ -15,7 +15,6 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from catalog.git import GitLimits, checked_out
-from catalog.manifest_file import UnreadableFile
 from catalog.models import CatalogItem, CatalogItemVersion
 from catalog.sources import (
     Credentials,
@@ -26,6 +25,7 @@ from catalog.sources import (
     git_source,
     read_sources,
 )
+from catalog.yaml_file import UnreadableFile
 
 from .conftest import MODULES
 from .git_host import PASSWORD, USER, serving

@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.git import GitLimits, checked_out
-from catalog.manifest_file import UnreadableFile
 from catalog.problems import ManifestProblem
 from catalog.sources import LOCAL_NAME, FolderSource, GitSource, Origin, UnfitSource, git_source, read_sources
 from catalog.sync import SyncReport, sync_catalog
+from catalog.yaml_file import UnreadableFile
 
 
 class Command(BaseCommand):

@@ -1,0 +1,60 @@
+"""A whole policy, read from the data of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provisioner.domain.policy import approval_rules, guardrail_rules, lifetime, tag_rules, usage_rules
+from provisioner.domain.policy.approval_rules import ApprovalPolicy
+from provisioner.domain.policy.guardrail_rules import GuardrailPolicy
+from provisioner.domain.policy.lifetime import LifetimePolicy
+from provisioner.domain.policy.section import Place, PolicyError, Reading, Section
+from provisioner.domain.policy.tag_rules import TagPolicy
+from provisioner.domain.policy.usage_rules import UsagePolicy
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of the policy. `digest` is the SHA-256 hex of the bytes that it was read from."""
+
+    digest: str
+    tags: TagPolicy = field(default_factory=TagPolicy)
+    guardrails: GuardrailPolicy = field(default_factory=GuardrailPolicy)
+    approvals: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    usage: UsagePolicy = field(default_factory=UsagePolicy)
+    lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
+
+
+def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None) -> Policy:
+    """Read a policy. Raises PolicyError with everything that is wrong, each with its place.
+
+    `lines` gives the line of each part, for the problems' sake.
+    """
+    reading = Reading(lines or {})
+    root = Section(data, (), reading)
+    root.keys(
+        "version",
+        "tags",
+        "guardrails",
+        "approvals",
+        "usage",
+        "time_to_live",
+        required=["version", "approvals"],
+    )
+    version = root.at("version")
+    if version.present and (version.value != VERSION or isinstance(version.value, bool)):
+        version.problem("This version of the file's format is not known.", f"Write version: {VERSION}.")
+    policy = Policy(
+        digest=digest,
+        tags=tag_rules.read(root.at("tags")),
+        guardrails=guardrail_rules.read(root.at("guardrails")),
+        approvals=approval_rules.read(root.at("approvals")),
+        usage=usage_rules.read(root.at("usage")),
+        lifetime=lifetime.read(root.at("time_to_live")),
+    )
+    if reading.problems:
+        raise PolicyError(*sorted(reading.problems, key=lambda problem: problem.line))
+    return policy

@@ -1,0 +1,1 @@
+"""Policies outside the database: their file, their expressions, their tests. Imports no Django."""
