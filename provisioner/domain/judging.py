@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from provisioner.domain import approval, cost, guardrails, tags
-from provisioner.domain.approval import StepSpec
+from provisioner.domain.approval import Case, Route, StepSpec
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule
+from provisioner.domain.overrides import Covered, KeptOverride
 from provisioner.domain.plan import Plan
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.run import RunKind
@@ -19,12 +20,17 @@ from provisioner.domain.run import RunKind
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rules say: findings, the estimate, what is added to the bill, and who must decide."""
+    """What the rules say: findings, the estimate, what is added to the bill, and who must decide.
+
+    `unasked`: within which limits it stays, where nobody is asked. `covered`: findings that an earlier override covers.
+    """
 
     findings: tuple[Finding, ...]
     estimate: Estimate
     delta_usd_month: Decimal
     steps: tuple[StepSpec, ...]
+    unasked: tuple[str, ...] = ()
+    covered: tuple[Covered, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -50,6 +56,7 @@ def judge_parameters(
     rules: tuple[ParameterRule, ...],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal = Decimal(0),
+    kept: Sequence[KeptOverride] = (),
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
@@ -59,10 +66,11 @@ def judge_parameters(
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
     estimate = cost.estimate(tuple(resources), tools.book)
     delta = estimate.usd_month - before_usd_month
-    steps: tuple[StepSpec, ...] = ()
+    route = Route()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
-        steps = _route(context, policy, estimate, delta, findings, None)
-    return Judgement(findings, estimate, delta, steps)
+        case = Case(context, estimate, delta, findings)
+        route = approval.route(case, policy.approvals.rules, parameters=parameters, kept=kept)
+    return Judgement(findings, estimate, delta, route.steps, route.unasked, route.covered)
 
 
 def judge_plan(
@@ -75,6 +83,7 @@ def judge_plan(
     expected_tags: Mapping[str, str],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
+    kept: Sequence[KeptOverride] = (),
     tools: Tools,
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs."""
@@ -92,26 +101,6 @@ def judge_plan(
         findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
     estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
     delta = estimate.usd_month - before_usd_month
-    steps = _route(context, policy, estimate, delta, findings, plan)
-    return Judgement(findings, estimate, delta, steps)
-
-
-def _route(
-    context: Context,
-    policy: Policy,
-    estimate: Estimate,
-    delta_usd_month: Decimal,
-    findings: tuple[Finding, ...],
-    plan: Plan | None,
-) -> tuple[StepSpec, ...]:
-    return approval.route(
-        kind=context.kind,
-        environment=context.environment,
-        is_production=context.is_production,
-        criticality=context.criticality,
-        estimate=estimate,
-        delta_usd_month=delta_usd_month,
-        findings=findings,
-        counts=None if plan is None else plan.counts(),
-        rules=policy.approvals.rules,
-    )
+    case = Case(context, estimate, delta, findings, plan.counts(), approval.destroyed_by(plan))
+    route = approval.route(case, policy.approvals.rules, parameters=parameters, kept=kept)
+    return Judgement(findings, estimate, delta, route.steps, route.unasked, route.covered)

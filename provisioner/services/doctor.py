@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 
+from provisioner import policy
 from provisioner.domain.run import LEASED
 from provisioner.models import Run, RunPlan, StateLock, StateVersion, Workspace, WorkspaceResource
 from provisioner.services import lease, seals
@@ -44,6 +46,7 @@ def examine(objects: Iterable[CloudObject] = ()) -> Iterator[Trouble]:
     yield from _locks()
     yield from _resources_without_state()
     yield from _forgotten_runs()
+    yield from _groups_without_members()
     yield from _newer_in_the_cloud(objects)
 
 
@@ -134,6 +137,21 @@ def _forgotten_runs() -> Iterator[Trouble]:
             f"since {run.lease_expires_at or 'ever'}.",
             "The sweep should have found it: see that beat and a worker of the queue `control` run.",
         )
+
+
+def _groups_without_members() -> Iterator[Trouble]:
+    members = User.objects.filter(is_active=True)
+    have = set(members.values_list("groups__name", flat=True).distinct())
+    if members.filter(is_superuser=True).exists():
+        have.add("platform")
+    for group in policy.current().groups:
+        if group not in have:
+            yield Trouble(
+                "groups that nobody is in",
+                f"The policy's rules may ask the group {group}, and it has no member who can sign in.",
+                "Plans that need it wait until they expire. Add members in the administration, or take it out of the "
+                "policy.",
+            )
 
 
 def _newer_in_the_cloud(objects: Iterable[CloudObject]) -> Iterator[Trouble]:

@@ -10,11 +10,12 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 
 from catalog.parameters import ParameterProblem
-from provisioner import policy
+from provisioner import deciding, policy
 from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.overrides import Covered
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
 from provisioner.services import judge, lifecycle
@@ -35,6 +36,9 @@ class Evaluation:
     findings: tuple[Finding, ...]
     estimate: Estimate
     approvals_expected: tuple[StepSpec, ...]
+    # Within which limits it stays, where nobody is asked; the findings that an earlier override covers.
+    unasked: tuple[str, ...] = ()
+    covered: tuple[Covered, ...] = ()
 
     @property
     def variables(self) -> Mapping[str, object]:
@@ -83,6 +87,7 @@ def evaluate(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        kept=deciding.kept_overrides(workspace, now),
         tools=judge.tools_for(resolved.manifest),
     )
     return Evaluation(
@@ -93,6 +98,8 @@ def evaluate(
         findings=said.findings,
         estimate=said.estimate,
         approvals_expected=said.steps,
+        unasked=said.unasked,
+        covered=said.covered,
     )
 
 

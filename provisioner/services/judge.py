@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from catalog import manifest as catalog_manifest
 from catalog.manifest import Manifest
 from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service
-from provisioner import policy, selectors
+from provisioner import deciding, policy, selectors
 from provisioner.domain import judging, recovery
 from provisioner.domain import plan as plans
 from provisioner.domain.context import Context, Facts
@@ -72,6 +72,7 @@ def plan_of(run: Run, result: PlanOutcome, *, now: datetime) -> JudgedPlan:
         # What was said of the version when it was ordered stays for those who decide.
         said_before=tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE),
         before_usd_month=workspace.estimate_usd_month or Decimal(0),
+        kept=deciding.kept_overrides(workspace, now),
         tools=tools,
     )
     variables_digest = plans.variables_digest(run.variables)

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from provisioner.web import (
+    after_approvals,
     approvals,
     catalog,
     drift,
@@ -39,7 +40,24 @@ urlpatterns = [
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
     path("runs/<uuid:run_id>/decide/", approvals.decide, name="run-decide"),
     path("queue/", queue.queue, name="queue"),
+    path("runs/<uuid:run_id>/comment/", approvals.comment, name="run-comment"),
+    path("runs/<uuid:run_id>/break-glass/", approvals.break_glass, name="run-break-glass"),
     path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/decide/", approvals.decide_several, name="approvals-decide"),
+    path("approvals/delegations/", after_approvals.delegations, name="delegations"),
+    path(
+        "approvals/delegations/<int:delegation_id>/revoke/",
+        after_approvals.revoke_delegation,
+        name="delegation-revoke",
+    ),
+    path("approvals/overrides/", after_approvals.overrides, name="overrides"),
+    path(
+        "approvals/overrides/<int:override_id>/revoke/",
+        after_approvals.revoke_override,
+        name="override-revoke",
+    ),
+    path("approvals/reviews/", after_approvals.reviews, name="reviews"),
+    path("approvals/reviews/<int:review_id>/", after_approvals.answer_review, name="review"),
     path("workspaces/", workspaces.workspaces, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
     path("workspaces/<uuid:workspace_id>/update/", workspaces.update, name="workspace-update"),
