@@ -302,7 +302,8 @@ SPECTACULAR_SETTINGS = {
         "RunStatusEnum": "provisioner.models.run.STATUS_CHOICES",
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
         "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
-        "VerdictEnum": ["approve", "reject", "override"],
+        "VerdictEnum": ["approve", "override", "reject", "request_changes"],
+        "ReviewVerdictEnum": ["acknowledged", "objected"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
     "POSTPROCESSING_HOOKS": [

@@ -115,6 +115,8 @@ class Waiting:
 
 def waiting(steps: Sequence[ApprovalStep], desk: Desk) -> list[Waiting]:
     """Lay out open steps for a reader: three queries, however many there are."""
+    if not steps:
+        return []
     runs = {step.run_id: step.run for step in steps}
     decisions = decisions_on(runs.values())
     open_steps: dict[Any, list[ApprovalStep]] = defaultdict(list)

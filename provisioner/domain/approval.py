@@ -137,8 +137,8 @@ def route(
     """Decide who must decide, at most one step for each set of groups; no step means that nobody is asked.
 
     `kept` are the overrides in force on the workspace, `expression` evaluates the rules' own expressions. An override
-    in a group subsumes its approval. A drift check applies nothing and asks nobody. Hard-mandatory findings refuse before
-    there is anything to route; here they are ignored.
+    in a group subsumes its approval. A drift check applies nothing and asks nobody. Hard-mandatory findings refuse
+    before there is anything to route; here they are ignored.
     """
     if case.context.kind is RunKind.DRIFT_CHECK:
         return Route()

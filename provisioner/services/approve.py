@@ -20,7 +20,7 @@ from provisioner.models.review import DECIDED
 from provisioner.services import audit, confirm, overrides, record
 
 REJECT, REQUEST_CHANGES = "reject", "request_changes"
-VERDICTS = (APPROVE, REJECT, OVERRIDE, REQUEST_CHANGES)
+VERDICTS = (APPROVE, OVERRIDE, REJECT, REQUEST_CHANGES)
 IN_FAVOUR = (APPROVE, OVERRIDE)
 COMMENT_MAX = 4000
 

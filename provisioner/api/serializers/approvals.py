@@ -104,7 +104,7 @@ class NewDecisionSerializer(StrictSerializer):
     """A decision on one step of one plan."""
 
     step = WholeNumberField(min_value=1, max_value=2**63 - 1)
-    verdict = serializers.ChoiceField(choices=sorted(VERDICTS))
+    verdict = serializers.ChoiceField(choices=list(VERDICTS))
     comment = TextField(
         max_length=COMMENT_MAX,
         required=False,

@@ -45,7 +45,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
         help_text="Who delegated the decision to them.",
     )
     verdict = serializers.ChoiceField(
-        choices=["approve", "reject", "override", "request_changes"], read_only=True
+        choices=["approve", "override", "reject", "request_changes"], read_only=True
     )
     comment = serializers.CharField(read_only=True)
     keep_days = serializers.IntegerField(
