@@ -169,8 +169,17 @@ pytest: install ## The tests, with the branch coverage of the pure core
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/domain --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --fail-under=95 --skip-covered
+	@$(MAKE) SIDE_BY_SIDE=1 --jobs=2 pytest-main pytest-services
+
+.PHONY: pytest-main
+pytest-main: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres and not thorough" --ignore=tests/domain
-	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS)
+
+# Mostly waits, so it goes beside the others; what it prints is kept until it ends.
+.PHONY: pytest-services
+pytest-services: install
+	@DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS) \
+		>.venv/pytest-services.log 2>&1; code=$$?; echo; cat .venv/pytest-services.log; exit $$code
 
 .PHONY: thorough
 thorough: install ## What takes longer: golden paths lived through in every environment, and their own Terraform tests
