@@ -25,7 +25,7 @@ from provisioner.domain.policy import document
 from provisioner.domain.policy.approval_rules import ApprovalPolicy, BreakGlass, OverridePolicy
 from provisioner.domain.policy.section import PolicyError, Problem
 
-SHIPPED = Path(__file__).parents[2] / "portal/policy/default.yaml"
+SHIPPED = Path(__file__).parents[3] / "portal/policy/default.yaml"
 RULE: Mapping[str, object] = {"rule": "a", "groups": "finops"}
 
 
