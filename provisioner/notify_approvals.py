@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from provisioner import notify
-from provisioner.models import ApprovalDecision, ApprovalStep, DueReview, GlassBreak, Run
+from provisioner.models import ApprovalDecision, ApprovalStep, Delegation, DueReview, GlassBreak, Run
 
 
 def approval_needed(run: Run, steps: Sequence[ApprovalStep]) -> None:
@@ -108,11 +109,15 @@ def review_overdue(review: DueReview) -> None:
 
 
 def members(groups: Iterable[str], *, without: Run | None = None) -> list[str]:
-    """Return the addresses of the groups' members who can sign in, without who ordered the run."""
+    """Return the addresses of the groups' members and their delegates who can sign in, without who ordered the run."""
     names = set(groups)
     condition = Q(groups__name__in=sorted(names))
     if "platform" in names:
         condition |= Q(is_superuser=True)
+    held = Delegation.objects.filter(
+        group__in=sorted(names), revoked_at__isnull=True, starts_at__lte=Now(), ends_at__gt=Now()
+    )
+    condition |= Q(pk__in=held.order_by().values("delegate"))
     people = User.objects.filter(condition, is_active=True).exclude(email="")
     if without is not None:
         people = people.exclude(pk=without.requester_id)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from provisioner.domain import approval, cost, guardrails, tags
 from provisioner.domain.approval import Case, Route, StepSpec
+from provisioner.domain.approval_when import Expression
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
 from provisioner.domain.finding import Finding, Level
@@ -45,6 +46,8 @@ class Tools:
     book: PriceBook
     taggable: Callable[[str], bool]
     on_broken: Callable[[str, Exception], None]
+    # Evaluates the expressions of approval rules; without it they cannot be told, so such rules ask.
+    expression: Expression | None = None
 
 
 def judge_parameters(
@@ -69,7 +72,7 @@ def judge_parameters(
     route = Route()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
         case = Case(context, estimate, delta, findings)
-        route = approval.route(case, policy.approvals.rules, parameters=parameters, kept=kept)
+        route = _route(case, policy, parameters, kept, tools)
     return Judgement(findings, estimate, delta, route.steps, route.unasked, route.covered)
 
 
@@ -102,5 +105,17 @@ def judge_plan(
     estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
     delta = estimate.usd_month - before_usd_month
     case = Case(context, estimate, delta, findings, plan.counts(), approval.destroyed_by(plan))
-    route = approval.route(case, policy.approvals.rules, parameters=parameters, kept=kept)
+    route = _route(case, policy, parameters, kept, tools)
     return Judgement(findings, estimate, delta, route.steps, route.unasked, route.covered)
+
+
+def _route(
+    case: Case,
+    policy: Policy,
+    parameters: Mapping[str, object],
+    kept: Sequence[KeptOverride],
+    tools: Tools,
+) -> Route:
+    return approval.route(
+        case, policy.approvals.rules, parameters=parameters, kept=kept, expression=tools.expression
+    )

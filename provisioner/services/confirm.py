@@ -22,9 +22,9 @@ def ask(run: Run, steps: Sequence[StepSpec], plan_digest: str, *, now: datetime)
     The same plan judged again keeps what was decided on the same steps; what is no longer asked for is withdrawn. The
     caller holds the transaction.
     """
-    kept = []
+    kept, asked_now = [], []
     for position, spec in enumerate(steps, start=1):
-        step, _ = ApprovalStep.objects.get_or_create(
+        step, is_new = ApprovalStep.objects.get_or_create(
             run=run,
             plan_digest=plan_digest,
             group=spec.group,
@@ -39,18 +39,20 @@ def ask(run: Run, steps: Sequence[StepSpec], plan_digest: str, *, now: datetime)
             },
         )
         if step.settled_how == WITHDRAWN:  # asked for again
+            is_new = True
             step.settled_at, step.settled_how = None, ""
             step.save(update_fields=["settled_at", "settled_how"])
         if step.settled_at is None and (step.quorum, step.reason) != (spec.quorum, spec.reason):
             step.quorum, step.reason = spec.quorum, spec.reason
             step.save(update_fields=["quorum", "reason"])
         kept.append(step)
+        if is_new:
+            asked_now.append(step)
     open_steps(run, plan_digest).exclude(pk__in=[step.pk for step in kept]).update(
         settled_at=now, settled_how=WITHDRAWN
     )
-    waiting = [step for step in kept if step.settled_at is None]
-    notify_approvals.approval_needed(run, waiting)
-    return waiting
+    notify_approvals.approval_needed(run, asked_now)
+    return [step for step in kept if step.settled_at is None]
 
 
 def open_steps(run: Run, plan_digest: str) -> QuerySet[ApprovalStep]:

@@ -514,6 +514,34 @@ class TestDoctor:
         assert "group finops" in trouble.what
 
 
+class TestTheFirstMail:
+    def test_goes_to_those_who_may_decide_and_their_delegates_once(
+        self,
+        order: Order,
+        org: Organisation,
+        person: Person,
+        fake: FakeEngine,
+        write_policy: WritePolicy,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        write_policy(rules=[{"rule": "all", "groups": ["finops", "platform"]}])
+        delegate_to(org.outsider, org.finops, "finops")
+        delegate_to(org.teammate, org.sre, "sre")
+        mails.forget()
+        with django_capture_on_commit_callbacks(execute=True):
+            run = order()
+        [mail] = mails.sent()
+        assert mail.to == ["finops@example.com", "outsider@example.com", "platform@example.com"]
+        assert "orders-db waits for finops or platform" in mail.subject
+        assert "USD a month" in mail.body
+        assert "The rule all asks about every run." in mail.body
+        mails.forget()
+        Run.objects.filter(pk=run.pk).update(status="plan_queued")
+        with django_capture_on_commit_callbacks(execute=True):
+            again(run, fake)
+        assert mails.sent() == []
+
+
 class TestTheForm:
     @pytest.mark.parametrize(
         ("environment", "said"),

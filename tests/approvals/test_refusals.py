@@ -44,7 +44,7 @@ def by_delegation(door: Door, user: User, run: Run, step: int, digest: str) -> A
     return door.decide(user, run, step, digest)
 
 
-WAYS = pytest.mark.parametrize("way", [one, several, by_delegation])
+WAYS = pytest.mark.parametrize("way", [one, several, pytest.param(by_delegation, marks=pytest.mark.thorough)])
 
 
 def unchanged(run: Run, decisions: int = 0) -> bool:

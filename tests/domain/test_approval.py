@@ -23,7 +23,7 @@ from provisioner.domain.approval import (
     unknown_placeholders,
     with_recovery,
 )
-from provisioner.domain.approval_when import Above, Limits, Measure, OneOf, Shows, Sign
+from provisioner.domain.approval_when import Above, Expressed, Limits, Measure, OneOf, Shows, Sign
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Unpriced
 from provisioner.domain.finding import Finding, Level
@@ -272,6 +272,26 @@ class TestOverrides:
         assert route(asked, RULES, parameters={"p": 8}, kept=(kept,)).steps == ()
         assert route(asked, RULES, parameters={"p": 10}, kept=(kept,)).steps != ()
         assert route(asked, RULES, kept=(kept,)).steps != ()
+
+
+class TestExpressions:
+    def test_of_rules_and_auto_approvals_are_evaluated_over_the_case(self) -> None:
+        rules = ApprovalRules((ApprovalRule("own", ("sre",), when=(Expressed("delta > 1"),)),))
+        asked = case(delta="2")
+
+        def evaluate(text: str, found: Case) -> bool:
+            assert found is asked
+            return text == "delta > 1"
+
+        assert route(asked, rules, expression=evaluate).steps == (
+            StepSpec("sre", "own", "Delta > 1 is true.", APPROVE),
+        )
+        auto = AutoApproval("auto", (Expressed("delta > 1"),))
+        waved = replace(rules, auto_approve=(auto,))
+        assert route(asked, waved, expression=evaluate) == Route(unasked=("Delta > 1 is true.",))
+        assert [step.reason for step in route(asked, waved).steps] == [
+            "Its expression cannot be evaluated here, so the rule own asks all the same."
+        ]
 
 
 class TestTheReason:

@@ -96,4 +96,7 @@ class TestCovering:
         other, last = replace(KEPT, key=2, rule="other"), replace(KEPT, key=3)
         found = covering(FINDING, [other, KEPT, last], group="sre", parameters={}, requester="developer")
         assert found is KEPT
+        own = replace(KEPT, key=4, granted_by=frozenset({"developer"}))
+        found = covering(FINDING, [own, KEPT], group="sre", parameters={}, requester="developer")
+        assert found is KEPT
         assert covering(FINDING, [], group="sre", parameters={}, requester="developer") is None
