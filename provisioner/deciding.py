@@ -179,14 +179,14 @@ def delegations_of(user: User) -> QuerySet[Delegation]:
 
 
 def overrides_visible_to(user: User, now: datetime) -> QuerySet[Override]:
-    """Return the overrides in force on workspaces that the user may see, the first to end first."""
+    """Return the overrides in force that the user's groups granted or whose workspaces they may see.
+
+    The first to end first.
+    """
+    visible = selectors.workspaces_visible_to(user).order_by().values("pk")
     return (
-        Override.objects.filter(
-            revoked_at__isnull=True,
-            ends_at__gt=now,
-            workspace__closed_at__isnull=True,
-            workspace__in=selectors.workspaces_visible_to(user).order_by().values("pk"),
-        )
+        Override.objects.filter(Q(workspace__in=visible) | Q(group__in=sorted(selectors.groups_of(user))))
+        .filter(revoked_at__isnull=True, ends_at__gt=now, workspace__closed_at__isnull=True)
         .select_related("workspace__environment", "workspace__service", "workspace__item", "step__run")
         .prefetch_related("step__decisions__approver", "step__decisions__on_behalf_of")
         .order_by("ends_at", "id")

@@ -174,7 +174,7 @@ class Expressed:
             holds = expression(self.text, case)
         except Exception as error:
             return Held(None, f"its expression could not be evaluated ({error})")
-        return Held(bool(holds), f"{self.text} is {'true' if holds else 'false'}")
+        return Held(bool(holds), f"the expression {self.text} is {'true' if holds else 'false'}")
 
 
 @dataclass(frozen=True)

@@ -376,14 +376,19 @@ class TestAForgedDecision:
         assert unchanged(run)
 
     def test_of_an_override_that_others_granted_is_not_revoked_by_outsiders(
-        self, door: Door, order: Order, org: Organisation
+        self, door: Door, order: Order, org: Organisation, person: Person
     ) -> None:
         run = order(deletion_protection=False)
         kept = Override.objects.create(
             workspace=run.workspace, step=step_of(run, "sre"), rule="r", where="p", what="w", group="sre",
             reason="x", created_at=now(), ends_at=now().replace(year=now().year + 1),
         )  # fmt: skip
+        security = person("security", "security")
+        assert door.revoke(security, "override", kept.pk).status == 404
         assert door.revoke(org.developer, "override", kept.pk).status == 403
         assert door.revoke(org.outsider, "override", kept.pk).status == 404
         assert door.revoke(org.sre, "override", kept.pk).taken
         assert door.revoke(org.sre, "override", kept.pk).status == 404
+        # A group that sees no other workspaces ends what it granted.
+        Override.objects.update(group="security", revoked_at=None, revoked_by=None)
+        assert door.revoke(security, "override", kept.pk).taken

@@ -284,11 +284,13 @@ class TestExpressions:
             return text == "delta > 1"
 
         assert route(asked, rules, expression=evaluate).steps == (
-            StepSpec("sre", "own", "Delta > 1 is true.", APPROVE),
+            StepSpec("sre", "own", "The expression delta > 1 is true.", APPROVE),
         )
         auto = AutoApproval("auto", (Expressed("delta > 1"),))
         waved = replace(rules, auto_approve=(auto,))
-        assert route(asked, waved, expression=evaluate) == Route(unasked=("Delta > 1 is true.",))
+        assert route(asked, waved, expression=evaluate) == Route(
+            unasked=("The expression delta > 1 is true.",)
+        )
         assert [step.reason for step in route(asked, waved).steps] == [
             "Its expression cannot be evaluated here, so the rule own asks all the same."
         ]

@@ -224,8 +224,8 @@ class TestExpressed:
             return found.delta_usd_month > 1
 
         dear, cheap = case(delta="2"), case(delta="1")
-        assert Expressed("a > b").judge(dear, evaluate) == Held(True, "a > b is true")
-        assert Expressed("a > b").judge(cheap, evaluate) == Held(False, "a > b is false")
+        assert Expressed("a > b").judge(dear, evaluate) == Held(True, "the expression a > b is true")
+        assert Expressed("a > b").judge(cheap, evaluate) == Held(False, "the expression a > b is false")
         assert seen == [("a > b", dear), ("a > b", cheap)]
 
     def test_cannot_be_told_when_it_breaks_or_nobody_evaluates_it(self) -> None:
