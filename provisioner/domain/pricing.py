@@ -155,6 +155,11 @@ class Unpriced:
     usage_based: bool = False
 
 
+def counted(count: Decimal, noun: str) -> str:
+    """Write a number of things: 1 node, 2 nodes."""
+    return f"{plain(count)} {noun}" if count == 1 else f"{plain(count)} {noun}s"
+
+
 def plain(number: Decimal) -> str:
     """Write a number without exponent and without zeros at its end."""
     text = f"{number:f}"

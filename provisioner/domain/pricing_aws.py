@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
 
-from provisioner.domain.pricing import MINUS, TIMES, LineItem, PricedResource, Unpriced, plain
+from provisioner.domain.pricing import MINUS, TIMES, LineItem, PricedResource, Unpriced, counted, plain
 from provisioner.domain.pricing_sheet import ByUse, PriceModel, Rows, Sheet
 
 # vCPU by class: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Summary.html
@@ -147,7 +147,7 @@ def _instance_hours(
     if not instance_class:
         return sheet.unpriced(resource, "instance", resource.missing("instance_class", "instance class"))
     sku_key = f"{_ENGINES.get(engine, engine)}.{instance_class}.{_deployment(resource)}"
-    return sheet.hours(resource, "instance", "rds", sku_key, what="instance")
+    return sheet.hours(resource, "instance", "rds", sku_key, noun="instance")
 
 
 def _storage(
@@ -283,7 +283,7 @@ def _sns_topic(resource: PricedResource, sheet: Sheet) -> Rows:
     size = sheet.amount(resource, "request_size_kb")
     pieces = pieces_of(size.value if size else Decimal(0), _SNS_PIECE_KB)
     sent = f"{plain(messages.value)} (monthly_requests)"
-    basis = f"{sent} {TIMES} {plain(pieces)} of {_SNS_PIECE_KB} KB ÷ {plain(_MILLION)}"
+    basis = f"{sent} {TIMES} {counted(pieces, 'piece')} of {_SNS_PIECE_KB} KB ÷ {plain(_MILLION)}"
     yield from sheet.used(resource, _MESSAGES, messages.value * pieces / _MILLION, basis, messages.profile)
     for part in _DELIVERIES:
         subscriptions = sheet.amount(resource, part.key)

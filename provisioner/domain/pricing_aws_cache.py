@@ -56,8 +56,7 @@ def _cluster(resource: PricedResource, sheet: Sheet) -> Rows:
 def _node_hours(resource: PricedResource, sheet: Sheet, nodes: Decimal, engine: str) -> Rows:
     node_type = resource.text("node_type")
     if node_type:
-        what = "node" if nodes == 1 else "nodes"
-        yield sheet.hours(resource, "nodes", "elasticache", f"{engine}.{node_type}", nodes, what)
+        yield sheet.hours(resource, "nodes", "elasticache", f"{engine}.{node_type}", nodes, "node")
     else:
         yield sheet.unpriced(resource, "nodes", resource.missing("node_type", "node type"))
 

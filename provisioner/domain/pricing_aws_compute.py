@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from provisioner.domain.pricing import HOURS_PER_MONTH, TIMES, PricedResource, plain
+from provisioner.domain.pricing import HOURS_PER_MONTH, TIMES, PricedResource, counted, plain
 from provisioner.domain.pricing_aws_volumes import volume
 from provisioner.domain.pricing_sheet import ByUse, PriceModel, Rows, Sheet
 
@@ -47,14 +47,7 @@ def _machine(resource: PricedResource, template: PricedResource, machines: Decim
     if not instance_type:
         yield sheet.unpriced(resource, "machines", template.missing("instance_type", "instance type"))
         return
-    yield sheet.hours(
-        resource,
-        "machines",
-        "ec2",
-        f"linux.{instance_type}",
-        machines,
-        "machine" if machines == 1 else "machines",
-    )
+    yield sheet.hours(resource, "machines", "ec2", f"linux.{instance_type}", machines, "machine")
     yield from _surplus(resource, template, instance_type, machines, sheet)
 
 
@@ -112,7 +105,7 @@ def _scaling(resource: PricedResource, template: PricedResource, machines: Decim
         return
     more = min(max(Decimal(0), expected.value - machines), most - machines)
     part = ByUse("scaling", what, "ec2", f"linux.{template.text('instance_type')}", _INSTANCES)
-    basis = f"{plain(more)} machines above {plain(machines)} {TIMES} {HOURS_PER_MONTH} hours a month"
+    basis = f"{counted(more, 'machine')} above {plain(machines)} {TIMES} {HOURS_PER_MONTH} hours a month"
     yield from sheet.used(resource, part, more * HOURS_PER_MONTH, basis, expected.profile)
 
 

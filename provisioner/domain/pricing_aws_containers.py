@@ -79,7 +79,7 @@ def _load_balancer(resource: PricedResource, sheet: Sheet) -> Rows:
         reason = "Only application and network load balancers have a price here."
         yield sheet.unpriced(resource, "hours", reason)
         return
-    yield sheet.hours(resource, "hours", "elb", f"{_SKUS[kind]}.hour", what="load balancer")
+    yield sheet.hours(resource, "hours", "elb", f"{_SKUS[kind]}.hour", noun="load balancer")
     yield from _capacity(resource, sheet, kind)
     if not resource.flag("internal"):
         # AWS adds addresses as the load balancer grows, so their number is not known before.

@@ -75,7 +75,7 @@ def _aurora_instance(resource: PricedResource, sheet: Sheet) -> Rows:
     if instance_class == "db.serverless":
         yield from _serverless(resource, sheet, cluster, f"serverless-v2.acu-hour{suffix}")
     else:
-        yield sheet.hours(resource, "instance", "aurora", f"{instance_class}{suffix}", what="instance")
+        yield sheet.hours(resource, "instance", "aurora", f"{instance_class}{suffix}", noun="instance")
 
 
 def _serverless(resource: PricedResource, sheet: Sheet, cluster: PricedResource | None, sku_key: str) -> Rows:
@@ -88,7 +88,7 @@ def _serverless(resource: PricedResource, sheet: Sheet, cluster: PricedResource 
     scaling = cluster.block("serverlessv2_scaling_configuration") if cluster else None
     least = scaling.number("min_capacity") if scaling else None
     if least:
-        yield sheet.hours(resource, "least capacity", "aurora", sku_key, least, "capacity units")
+        yield sheet.hours(resource, "least capacity", "aurora", sku_key, least, "capacity unit")
     yield from sheet.by_use(resource, part)
 
 
@@ -98,10 +98,10 @@ def _search_domain(resource: PricedResource, sheet: Sheet) -> Rows:
     nodes = cluster.number("instance_count") or Decimal(1)
     yield from _search_nodes(resource, sheet, cluster, "nodes", "instance_type", nodes)
     if cluster.flag("dedicated_master_enabled"):
-        masters = cluster.number("dedicated_master_count") or Decimal(0)
+        masters = cluster.number("dedicated_master_count")
         yield from _search_nodes(resource, sheet, cluster, "masters", "dedicated_master_type", masters)
     if cluster.flag("warm_enabled"):
-        warm = cluster.number("warm_count") or Decimal(0)
+        warm = cluster.number("warm_count")
         yield from _search_nodes(resource, sheet, cluster, "warm nodes", "warm_type", warm)
     volume = resource.block("ebs_options")
     if not volume.flag("ebs_enabled"):
@@ -127,17 +127,16 @@ def _search_nodes(
     cluster: PricedResource,
     component: str,
     attribute: str,
-    count: Decimal,
+    count: Decimal | None,
 ) -> Rows:
     kind = cluster.text(attribute)
-    if kind:
-        # Elasticsearch's names end in .elasticsearch, with the same prices.
-        sku_key = kind.replace(".elasticsearch", ".search")
-        yield sheet.hours(resource, component, "opensearch", sku_key, count, component)
-    else:
-        yield sheet.unpriced(
-            resource, component, resource.missing("cluster_config", f"type of the {component}")
-        )
+    if not kind or count is None:
+        missing = f"type of the {component}" if not kind else f"number of {component}"
+        yield sheet.unpriced(resource, component, resource.missing("cluster_config", missing))
+        return
+    # Elasticsearch's names end in .elasticsearch, with the same prices.
+    sku_key = kind.replace(".elasticsearch", ".search")
+    yield sheet.hours(resource, component, "opensearch", sku_key, count, component.removesuffix("s"))
 
 
 _TABLE = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from provisioner.domain.pricing import TIMES, PricedResource, plain
+from provisioner.domain.pricing import TIMES, PricedResource, counted, plain
 from provisioner.domain.pricing_aws import pieces_of
 from provisioner.domain.pricing_sheet import ByUse, PriceModel, Rows, Sheet
 from provisioner.domain.pricing_table import Fixed, PriceTable, models, sources, usage_keys
@@ -32,7 +32,9 @@ def _sqs_queue(resource: PricedResource, sheet: Sheet) -> Rows:
     else:
         size = sheet.amount(resource, "request_size_kb")
         pieces = pieces_of(size.value if size else Decimal(0), _SQS_PIECE_KB)
-        sent = f"{plain(requests.value)} ({part.key}) {TIMES} {plain(pieces)} of {_SQS_PIECE_KB} KB"
+        sent = (
+            f"{plain(requests.value)} ({part.key}) {TIMES} {counted(pieces, 'piece')} of {_SQS_PIECE_KB} KB"
+        )
         basis = f"{sent} ÷ {plain(_MILLION)}"
         yield from sheet.used(resource, part, requests.value * pieces / _MILLION, basis, requests.profile)
     if resource.text("kms_master_key_id") and not sheet.of_type("aws_kms_key"):
@@ -44,7 +46,7 @@ def _kinesis_stream(resource: PricedResource, sheet: Sheet) -> Rows:
     """Price a stream by its mode: shards by the hour, or the stream by the hour and by what goes through it."""
     mode = resource.block("stream_mode_details").text("stream_mode") or "PROVISIONED"
     if mode == "ON_DEMAND":
-        yield sheet.hours(resource, "stream", "kinesis", "on-demand.hour", what="stream")
+        yield sheet.hours(resource, "stream", "kinesis", "on-demand.hour", noun="stream")
         for part in _ON_DEMAND:
             yield from sheet.by_use(resource, part)
         return
@@ -52,7 +54,7 @@ def _kinesis_stream(resource: PricedResource, sheet: Sheet) -> Rows:
     if shards is None:
         yield sheet.unpriced(resource, "shards", resource.missing("shard_count", "number of shards"))
     else:
-        yield sheet.hours(resource, "shards", "kinesis", "shard.hour", shards, "shards")
+        yield sheet.hours(resource, "shards", "kinesis", "shard.hour", shards, "shard")
     yield from sheet.by_use(resource, _PUT)
 
 
@@ -78,7 +80,7 @@ def _mq_broker(resource: PricedResource, sheet: Sheet) -> Rows:
         yield sheet.unpriced(resource, "broker", resource.missing(name, name.replace("_", " ")))
         return
     deployment = (resource.text("deployment_mode") or "SINGLE_INSTANCE").lower().replace("_", "-")
-    yield sheet.hours(resource, "broker", "mq", f"{engine}.{size}.{deployment}", what="broker")
+    yield sheet.hours(resource, "broker", "mq", f"{engine}.{size}.{deployment}", noun="broker")
     kept_on = "ebs" if engine == "rabbitmq" else resource.text("storage_type") or "efs"
     part = ByUse("storage", "messages kept, by size", "mq", f"{engine}.storage.{kept_on}", "storage_size_gb")
     yield from sheet.by_use(resource, part)
@@ -92,7 +94,7 @@ def _msk_cluster(resource: PricedResource, sheet: Sheet) -> Rows:
         reason = "The number or the type of the brokers is not known before the apply."
         yield sheet.unpriced(resource, "brokers", reason)
         return
-    yield sheet.hours(resource, "brokers", "msk", size, brokers, "brokers")
+    yield sheet.hours(resource, "brokers", "msk", size, brokers, "broker")
     given = nodes.block("storage_info").block("ebs_storage_info").number("volume_size")
     each = given if given is not None else nodes.number("ebs_volume_size")
     if each is None:

@@ -32,7 +32,7 @@ def _vpc_endpoint(resource: PricedResource, sheet: Sheet) -> Rows:
     subnets = resource.attributes.get("subnet_ids")
     if isinstance(subnets, list | tuple) and subnets:
         number = Decimal(len(subnets))
-        yield sheet.hours(resource, "hours", "vpc", f"endpoint.{_ENDPOINTS[kind]}.hour", number, "subnets")
+        yield sheet.hours(resource, "hours", "vpc", f"endpoint.{_ENDPOINTS[kind]}.hour", number, "subnet")
     else:
         reason = resource.missing("subnet_ids", "number of its subnets")
         yield sheet.unpriced(resource, "hours", reason)
@@ -137,7 +137,7 @@ def _api_stage(resource: PricedResource, sheet: Sheet) -> Rows:
     if resource.flag("cache_cluster_enabled"):
         size = resource.text("cache_cluster_size")
         if size:
-            yield sheet.hours(resource, "cache", "apigateway", f"cache.{size}gb.hour", what="cache")
+            yield sheet.hours(resource, "cache", "apigateway", f"cache.{size}gb.hour", noun="cache")
         else:
             yield sheet.unpriced(
                 resource, "cache", resource.missing("cache_cluster_size", "size of the cache")
@@ -158,9 +158,9 @@ def _web_acl(resource: PricedResource, sheet: Sheet) -> Rows:
 
 def _vpn(resource: PricedResource, sheet: Sheet) -> Rows:
     """Price a connection, and its attachment where it ends at a transit gateway."""
-    yield sheet.hours(resource, "connection", "vpc", "vpn.hour", what="connection")
+    yield sheet.hours(resource, "connection", "vpc", "vpn.hour", noun="connection")
     if resource.text("transit_gateway_id") or "transit_gateway_id" in resource.unknown:
-        yield sheet.hours(resource, "attachment", "vpc", "transit-gateway.attachment.hour", what="attachment")
+        yield sheet.hours(resource, "attachment", "vpc", "transit-gateway.attachment.hour", noun="attachment")
         yield from sheet.by_use(resource, _TRANSIT)
 
 

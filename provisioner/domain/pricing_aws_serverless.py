@@ -104,14 +104,14 @@ def _table(resource: PricedResource, sheet: Sheet) -> Rows:
             if units is None:
                 yield sheet.unpriced(resource, component, resource.missing(attribute, component))
             else:
-                yield sheet.hours(resource, component, "dynamodb", sku_key, units, "units")
+                yield sheet.hours(resource, component, "dynamodb", sku_key, units, "unit")
         for index in resource.blocks("global_secondary_index"):
             name = index.text("name")
             for way in ("write", "read"):
                 units = index.number(f"{way}_capacity")
                 if units:
                     component = f"{way} capacity of index {name:.60}"
-                    yield sheet.hours(resource, component, "dynamodb", f"{way[0]}cu.hour", units, "units")
+                    yield sheet.hours(resource, component, "dynamodb", f"{way[0]}cu.hour", units, "unit")
     yield from sheet.by_use(resource, _KEPT)
     if resource.block("point_in_time_recovery").flag("enabled"):
         yield from sheet.by_use(resource, _PITR)

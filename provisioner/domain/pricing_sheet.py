@@ -14,6 +14,7 @@ from provisioner.domain.pricing import (
     PriceBook,
     PricedResource,
     Unpriced,
+    counted,
     plain,
 )
 from provisioner.domain.pricing_usage import NO_USAGE, Amount, UsageProfile
@@ -135,10 +136,11 @@ class Sheet:
         service: str,
         sku_key: str,
         count: Decimal = Decimal(1),
-        what: str = "",
+        noun: str = "",
     ) -> LineItem | Unpriced:
-        """Price something that costs at all hours of the month, `count` times."""
-        basis = f"{plain(count)}{' ' + what if what else ''} {TIMES} {HOURS_PER_MONTH} hours a month"
+        """Price something that costs at all hours of the month, `count` times; `noun` names one of it."""
+        number = counted(count, noun) if noun else plain(count)
+        basis = f"{number} {TIMES} {HOURS_PER_MONTH} hours a month"
         return self.line(resource, component, service, sku_key, count * HOURS_PER_MONTH, basis=basis)
 
     def unpriced(self, resource: PricedResource, component: str, reason: str) -> Unpriced:
