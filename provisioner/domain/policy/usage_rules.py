@@ -121,8 +121,13 @@ def _leaves(
 ) -> Iterator[tuple[str, Decimal]]:
     for name, part in section.each():
         key = f"{prefix}{name}"
-        if isinstance(part.value, Mapping) and any(one.startswith(f"{key}.") for one in known):
+        nested = [one.removeprefix(f"{key}.") for one in sorted(known) if one.startswith(f"{key}.")]
+        if nested and isinstance(part.value, Mapping):
             yield from _leaves(part, kind, known, f"{key}.")
+        elif nested:
+            part.problem(
+                f"{show(part.value)} is no mapping.", f"Write key: value pairs of {', '.join(nested)}."
+            )
         elif key not in known:
             part.problem(f"The usage key {show(key)} of {kind:.100} is not known.", _hint(key, known, "keys"))
         elif (amount := _amount(part.value)) is None:
