@@ -227,13 +227,17 @@ def _db_proxy(resource: PricedResource, sheet: Sheet) -> Rows:
 
 
 def _proxy_target(resource: PricedResource, sheet: Sheet) -> PricedResource | None:
-    name = resource.text("name")
-    for target in sheet.of_type("aws_db_proxy_target"):
-        if not name or target.text("db_proxy_name") in ("", name):
-            instance = _named(sheet, target.text("db_instance_identifier"))
-            if instance is not None:
-                return instance
-    return None
+    """Find the instance behind a proxy by the proxy's name; before names are known, by a target without one."""
+    kind, name = "aws_db_proxy_target", resource.text("name")
+    target = sheet.named(kind, name, "db_proxy_name")
+    if target is None:
+        unnamed = sheet.matching(kind, "of no proxy", _is_unnamed) if name else sheet.of_type(kind)
+        target = unnamed[0] if unnamed else None
+    return None if target is None else _named(sheet, target.text("db_instance_identifier"))
+
+
+def _is_unnamed(target: PricedResource) -> bool:
+    return not target.text("db_proxy_name")
 
 
 def _kms_key(resource: PricedResource, sheet: Sheet) -> Rows:
