@@ -304,6 +304,7 @@ SPECTACULAR_SETTINGS = {
         "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
         "VerdictEnum": ["approve", "reject", "override"],
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
+        "CostStatusEnum": ["added", "changed", "removed", "unchanged"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

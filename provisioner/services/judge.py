@@ -144,3 +144,11 @@ def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[Price
         PricedResource(address=row.address, type=row.type, attributes=row.attributes)
         for row in manifest.estimate_resources(variables)
     )
+
+
+def present(workspace: Workspace) -> tuple[PricedResource, ...]:
+    """Return what the version that was applied last promised for the variables that it was applied with."""
+    if not workspace.variables:
+        return ()
+    manifest = catalog_manifest.from_json(workspace.item_version.manifest)
+    return skeleton(manifest, workspace.variables)

@@ -18,7 +18,13 @@ from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate
 from provisioner.services import drift, judge, lease, outcome, record, recover, stored_plan, transition
-from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services.findings import (
+    change_documents,
+    coverage_document,
+    documents,
+    line_item_documents,
+    unpriced_documents,
+)
 from provisioner.services.judge import JudgedPlan
 from provisioner.services.lease import Claim
 from provisioner.services.recover import Verdict
@@ -126,7 +132,11 @@ def _commit(
             defaults={
                 "usd_month": judgement.said.estimate.usd_month,
                 "delta_usd_month": judgement.said.delta_usd_month,
-                "line_items": line_item_documents(judgement.said.estimate.line_items),
+                "usage_usd_month": judgement.said.estimate.usage_usd_month,
+                "change_usd_month": judgement.said.change.delta_usd_month,
+                "changes": change_documents(judgement.said.change),
+                "coverage": coverage_document(judgement.said.estimate.coverage),
+                "line_items": line_item_documents(judgement.said.change.lines),
                 "unpriced": unpriced_documents(judgement.said.estimate.unpriced),
                 "price_book_digest": judgement.price_book_digest,
                 "created_at": now,

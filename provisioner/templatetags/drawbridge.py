@@ -76,6 +76,12 @@ def drift_chip(verb: str = "") -> SafeString:
 
 
 @register.simple_tag
+def cost_chip(status: str) -> SafeString:
+    """Draw what becomes of a cost."""
+    return chip(words.COSTS.get(status, words.UNKNOWN))
+
+
+@register.simple_tag
 def verdict_chip(verdict: str) -> SafeString:
     """Draw an approver's verdict."""
     return chip(words.VERDICTS.get(verdict, words.UNKNOWN))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from provisioner.domain.cost_change import CostStatus
 from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 
@@ -56,6 +57,13 @@ VERBS: Mapping[str, Word] = {
     "delete": Word("destroy", "bad", "trash3"),
     "no-op": Word("no change", "idle", "check2"),
     "read": Word("read", "idle", "search"),
+}
+
+COSTS: Mapping[str, Word] = {
+    CostStatus.ADDED: Word("added", "ok", "plus-circle"),
+    CostStatus.CHANGED: Word("changed", "busy", "pencil-square"),
+    CostStatus.REMOVED: Word("removed", "idle", "trash3"),
+    CostStatus.UNCHANGED: Word("unchanged", "idle", "check2"),
 }
 
 LEVELS: Mapping[str, Word] = {
