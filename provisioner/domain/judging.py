@@ -75,9 +75,13 @@ def judge_plan(
     expected_tags: Mapping[str, str],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
+    estimated: Estimate | None = None,
     tools: Tools,
 ) -> Judgement:
-    """Judge a plan: its parameters again, its tags, what it does, what it costs."""
+    """Judge a plan: its parameters again, its tags, what it does, what it costs.
+
+    `estimated`: what it costs as somebody else than the price book says.
+    """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before
     if not destroying:
@@ -90,7 +94,7 @@ def judge_plan(
     except Exception as error:
         tools.on_broken(guardrails.NO_DATA_LOSS, error)
         findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
-    estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
+    estimate = estimated or cost.estimate(cost.resources_from_plan(plan), tools.book)
     delta = estimate.usd_month - before_usd_month
     steps = _route(context, policy, estimate, delta, findings, plan)
     return Judgement(findings, estimate, delta, steps)

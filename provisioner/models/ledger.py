@@ -7,7 +7,8 @@ class RunEstimate(models.Model):
     """The monthly estimate of what a run's plan leaves behind.
 
     `line_items` and `unpriced` are lists of the fields of domain.cost.LineItem and Unpriced, money as decimal
-    strings. `delta_usd_month` is against the workspace's estimate before the run.
+    strings. `delta_usd_month` is against the workspace's estimate before the run. `estimated_by`: "book", whose version
+    has the digest `price_book_digest` (models/prices.py), or infracost with its version and no digest.
     """
 
     run = models.OneToOneField("provisioner.Run", on_delete=models.CASCADE, related_name="estimate")
@@ -15,7 +16,8 @@ class RunEstimate(models.Model):
     delta_usd_month = models.DecimalField(max_digits=14, decimal_places=2)
     line_items = models.JSONField(default=list)
     unpriced = models.JSONField(default=list)
-    price_book_digest = models.CharField(max_length=64)
+    price_book_digest = models.CharField(max_length=64, blank=True)
+    estimated_by = models.CharField(max_length=64, default="book")
     created_at = models.DateTimeField()
 
     class Meta:
