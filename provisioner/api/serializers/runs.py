@@ -177,6 +177,12 @@ class RunDetailSerializer(RunSerializer):
     tags = serializers.DictField(child=serializers.CharField(), read_only=True)
     justification = serializers.CharField(source="request.justification", read_only=True)
     findings = FindingSerializer(many=True, read_only=True)
+    estimated_by = serializers.SerializerMethodField(
+        help_text='"book" or the infracost that made the estimate; empty: none.'
+    )
+    price_book_digest = serializers.SerializerMethodField(
+        help_text="Names the version: GET /price-books/?digest=. Empty where another made the estimate."
+    )
     line_items = serializers.SerializerMethodField()
     unpriced = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
@@ -206,6 +212,14 @@ class RunDetailSerializer(RunSerializer):
                 "suspects": known.get("suspects", []),
             }
         ).data
+
+    def get_estimated_by(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.estimated_by)
+
+    def get_price_book_digest(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.price_book_digest)
 
     @extend_schema_field(LineItemSerializer(many=True))
     def get_line_items(self, run: Run) -> Any:

@@ -12,11 +12,8 @@ from provisioner.domain.price_import import BookRow
 from provisioner.domain.price_import_mapping import MappingError, read_mapping, without_region
 from provisioner.price_lists import files
 from provisioner.price_lists.read import read
-from provisioner.services import prices_import
 from tests.prices import shipped
-from tests.prices.collecting import collector
-
-RULES = prices_import.rules()
+from tests.prices.collecting import RULES, collector
 
 
 def read_all(folder: Path) -> dict[tuple[str, str], BookRow]:
