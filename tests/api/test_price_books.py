@@ -41,8 +41,8 @@ class TestVersions:
     @pytest.mark.parametrize(
         ("query", "count"),
         [
-            ({"region": "us-east-1"}, 1), ({"region": "eu-west-1"}, 0), ({"active": "true"}, 1), ({"active": "false"}, 0),
-            ({"digest": "0" * 64}, 0),
+            ({"region": "us-east-1"}, 1), ({"region": "eu-west-1"}, 0), ({"active": "true"}, 1),
+            ({"active": "false"}, 0), ({"digest": "0" * 64}, 0),
         ],
     )  # fmt: skip
     def test_are_filtered(self, query: dict[str, str], count: int, client: APIClient, book: Any) -> None:

@@ -41,17 +41,11 @@ def row(key: str, price: str, **changes: Any) -> BookRow:
     return BookRow(sku_key=key, price_usd=Decimal(price), **values)
 
 
-def stored(rows: list[BookRow], *, region: str = REGION, digest: str = "") -> PriceBookVersion:
+def stored(rows: list[BookRow], *, digest: str = "") -> PriceBookVersion:
     version, _ = prices.store(
-        region,
-        rows,
-        digest=digest or digest_of(region, rows),
-        kind="imported",
-        source="here",
-        sources=[],
-        actor=None,
-        now=NOW,
-    )
+        REGION, rows, digest=digest or digest_of(REGION, rows), kind="imported", source="here", sources=[],
+        actor=None, now=NOW,
+    )  # fmt: skip
     return version
 
 
