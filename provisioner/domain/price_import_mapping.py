@@ -16,7 +16,8 @@ from typing import Any
 # https://docs.aws.amazon.com/cur/latest/userguide/product-columns.html
 _REGION = re.compile(r"(?:[A-Z]{3}\d-|EU-|[a-z]{2}(?:-[a-z]+)+-\d-)")
 _FIELD = re.compile(r"\{(\w+)\}")
-_USAGE_SUFFIX = "usage_suffix"  # what stands behind the colon of the usage type
+# Parts of keys that are no attributes: what stands behind the colon of the usage type; all of it in small letters.
+_USAGE_SUFFIX, _USAGE_LOWER = "usage_suffix", "usage_lower"
 _WORDS = frozenset(
     {"offer", "family", "service", "sku_key", "unit", "per", "usage", "where", "times", "divide", "tiers"}
 )
@@ -39,7 +40,7 @@ class Rule:
     sku_key: str
     unit: str
     per: tuple[str, ...]
-    family: str = ""
+    family: tuple[str, ...] = ()
     usage: tuple[str, ...] = ()
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     times: Decimal = Decimal(1)
@@ -50,12 +51,12 @@ class Rule:
     @property
     def attributes(self) -> frozenset[str]:
         """The attributes that it looks at, in lower case."""
-        fields = {name.lower() for name in _FIELD.findall(self.sku_key)} - {_USAGE_SUFFIX}
+        fields = {name.lower() for name in _FIELD.findall(self.sku_key)} - {_USAGE_SUFFIX, _USAGE_LOWER}
         return frozenset(fields | {name for name, _ in self.where})
 
     def matches(self, family: str, usage: str, attributes: Mapping[str, str]) -> bool:
         """Tell whether a product is meant. `usage` is its usage type without the region."""
-        if self.family and family != self.family:
+        if self.family and family not in self.family:
             return False
         if self.usage and not any(fnmatchcase(usage, pattern) for pattern in self.usage):
             return False
@@ -65,7 +66,12 @@ class Rule:
         """Return the SKU key of a product, or None and the attribute that stands in the way."""
         key = self.sku_key
         for name in _FIELD.findall(self.sku_key):
-            value = usage.partition(":")[2] if name == _USAGE_SUFFIX else attributes.get(name.lower(), "")
+            if name == _USAGE_SUFFIX:
+                value = usage.partition(":")[2]
+            elif name == _USAGE_LOWER:
+                value = usage.lower()
+            else:
+                value = attributes.get(name.lower(), "")
             names = (self.names or {}).get(name)
             if names is not None:
                 value = names.get(value, "")
@@ -124,7 +130,7 @@ def _rule(row: Mapping[str, Any], number: int, names: Mapping[str, Mapping[str, 
         sku_key=row["sku_key"],
         unit=row["unit"],
         per=_texts(row["per"]),
-        family=row.get("family", ""),
+        family=_texts(row.get("family", ())),
         usage=_texts(row.get("usage", ())),
         where=tuple((name.lower(), _texts(values)) for name, values in sorted(conditions.items())),
         times=_factor(row.get("times", "1"), where),

@@ -48,13 +48,6 @@ SINGLE: dict[str, tuple[str, str, str, str, dict[str, str]]] = {
         {"volumeApiName": "gp3"},
     ),
     "ebs gp3.storage": ("AmazonEC2", "Storage", "EBS:VolumeUsage.gp3", "GB-Mo", {"volumeApiName": "gp3"}),
-    "ec2 linux.t4g.surplus-credits": (
-        "AmazonEC2",
-        "CPU Credits",
-        "CPUCredits:t4g",
-        "vCPU-Hours",
-        {"operatingSystem": "Linux"},
-    ),
     "elb alb.hour": ("AWSELB", "Load Balancer-Application", "LoadBalancerUsage", "Hrs", {}),
     "elb alb.lcu": ("AWSELB", "Load Balancer-Application", "LCUUsage", "LCU-Hrs", {}),
     "fargate linux.arm64.gb": ("AmazonECS", "Compute", "USE1-Fargate-ARM-GB-Hours", "hours", {}),
@@ -168,6 +161,12 @@ def _products() -> Iterator[tuple[str, Product]]:
             yield (
                 offer,
                 product(sku, family, usage, f"{price / FACTORS.get(name, 1):.10f}", unit, **attributes),
+            )
+        elif key.endswith(".surplus-credits"):
+            usage = f"CPUCredits:{key.split('.')[1]}"
+            yield (
+                "AmazonEC2",
+                product(sku, "CPU Credits", usage, f"{price:.10f}", "vCPU-Hours", operatingSystem="Linux"),
             )
         elif service == "ec2":
             yield "AmazonEC2", machine(sku, key.partition(".")[2], f"{price:.10f}")
