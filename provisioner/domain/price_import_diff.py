@@ -34,6 +34,11 @@ class Change:
             return None
         return (self.after.price_usd / self.before.price_usd - 1) * _HUNDRED
 
+    @property
+    def percent_text(self) -> str:
+        """`percent` with its sign; empty where it cannot be said."""
+        return "" if self.percent is None else f"{self.percent:+.1f} %"
+
 
 @dataclass(frozen=True)
 class BookDiff:

@@ -219,7 +219,7 @@ def store(
         made.rows,
         digest=made.digest,
         kind=prices.IMPORTED,
-        source=", ".join(f"{one.price_list.offer} {one.price_list.version}" for one in made.lists),
+        source=_summary(made.lists),
         sources=[_source(one) for one in made.lists],
         actor=actor,
         now=now,
@@ -234,6 +234,16 @@ def store(
             now=now,
         )
     return version, is_new
+
+
+def _summary(lists: Sequence[ReadList]) -> str:
+    """Say in a line what was read; every list with its version is in `sources`."""
+    if len(lists) == 1:
+        return f"AWS price list {lists[0].price_list.offer} {lists[0].price_list.version}"
+    newest = max(one.price_list.published[:10] for one in lists)
+    named = ", ".join(one.price_list.offer for one in lists[:3])
+    more = f" and {len(lists) - 3} more" if len(lists) > 3 else ""
+    return f"{len(lists)} AWS price lists, published until {newest}: {named}{more}"
 
 
 def _source(one: ReadList) -> Mapping[str, object]:

@@ -24,13 +24,14 @@ class TestTheDifference:
         found = diff(before, after)
         assert [change.row.sku_key for change in found.changed] == ["c", "e", "b", "d", "a"]
         assert [change.percent for change in found.changed] == [None, None, -50, 20, 10]
+        assert found.changed[2].percent_text == "-50.0 %"
         assert found.same == 1
 
     def test_has_new_and_removed_rows(self) -> None:
         found = diff([row("old", "1")], [row("new", "2")])
         assert [change.row.sku_key for change in found.added] == ["new"]
         assert [change.row.sku_key for change in found.removed] == ["old"]
-        assert found.added[0].percent is None
+        assert (found.added[0].percent, found.added[0].percent_text) == (None, "")
         assert not found.is_empty
         assert diff([row("a", "1")], [row("a", "1")]).is_empty
 

@@ -82,7 +82,7 @@ class TestImporting:
             "AmazonRDS",
         )
         assert "us-east-1 version 1" in run(*argv)
-        assert price_books.version(REGION, 1).source == "AmazonRDS 20261120180000"
+        assert price_books.version(REGION, 1).source == "AWS price list AmazonRDS 20261120180000"
 
     @pytest.mark.parametrize(
         ("argv", "text"),

@@ -137,7 +137,7 @@ def _change(change: Change) -> str:
     key = f"{change.row.service} {change.row.sku_key}"
     if change.before is None or change.after is None:
         return f"{key}  {plain(change.row.price_usd)} per {change.row.unit}"
-    percent = "" if change.percent is None else f"  ({change.percent:+.1f} %)"
+    percent = f"  ({change.percent_text})" if change.percent_text else ""
     unit = (
         ""
         if change.before.unit == change.after.unit
