@@ -27,10 +27,10 @@ class OutputError(ValueError):
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What infracost says of a plan. `before_usd_month` is the cost before the apply, None where it says none."""
+    """What infracost says of a plan: after the apply, and before it (None where it says nothing of that)."""
 
     estimate: Estimate
-    before_usd_month: Decimal | None
+    before: Estimate | None
 
 
 def read(output: bytes, resources: Sequence[PricedResource], *, source: str) -> Breakdown:
@@ -59,27 +59,31 @@ def read(output: bytes, resources: Sequence[PricedResource], *, source: str) -> 
         for problem in _list(_map(project, "metadata"), "errors"):
             message = problem.get("message") if isinstance(problem, dict) else problem
             raise OutputError(f"it reports an error: {message!s:.200}")
+    after = _estimate(projects, "breakdown", source, tuple(_unsupported(document, projects, resources)))
+    knows_before = any(_map(project, "pastBreakdown") for project in projects)
+    return Breakdown(after, _estimate(projects, "pastBreakdown", source, ()) if knows_before else None)
+
+
+def _estimate(
+    projects: Sequence[Mapping[str, Any]], which: str, source: str, unsupported: tuple[Unpriced, ...]
+) -> Estimate:
+    """Add one of the breakdowns up, and compare it with the total that infracost states."""
     items: list[LineItem] = []
     unpriced: list[Unpriced] = []
+    stated: list[Decimal | None] = []
     for project in projects:
-        for resource in _list(_map(project, "breakdown"), "resources"):
+        breakdown = _map(project, which)
+        for resource in _list(breakdown, "resources"):
             for row in _rows(resource, source):
                 (items if isinstance(row, LineItem) else unpriced).append(row)  # type: ignore[arg-type]
-    unpriced += _unsupported(document, projects, resources)
+        stated.append(_number(breakdown.get("totalMonthlyCost")))
     total = sum((item.usd_month for item in items), Decimal(0))
-    said = [_number(_map(project, "breakdown").get("totalMonthlyCost")) for project in projects]
-    if all(number is not None for number in said):
-        stated = sum((number for number in said if number is not None), Decimal(0))
-        if abs(stated - total) > _CENT:
-            raise OutputError(
-                f"its parts add up to {total:.2f} and not to its total of {stated:.2f} USD a month"
-            )
-    before = [_number(_map(project, "pastBreakdown").get("totalMonthlyCost")) for project in projects]
-    known = [number for number in before if number is not None]
-    return Breakdown(
-        Estimate(tuple(items), tuple(unpriced), total.quantize(_CENT, rounding=ROUND_HALF_UP)),
-        sum(known, Decimal(0)) if known else None,
-    )
+    known = [number for number in stated if number is not None]
+    if len(known) == len(stated) and abs(sum(known) - total) > _CENT:
+        raise OutputError(
+            f"its parts add up to {total:.2f} and not to its total of {sum(known):.2f} USD a month"
+        )
+    return Estimate(tuple(items), (*unpriced, *unsupported), total.quantize(_CENT, rounding=ROUND_HALF_UP))
 
 
 def _rows(

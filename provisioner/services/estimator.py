@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 import structlog
 from django.conf import settings
@@ -30,7 +29,7 @@ class Outside:
 
     estimate: Estimate | None
     estimated_by: str = BOOK
-    before_usd_month: Decimal | None = None  # what infracost says of the state before
+    before: Estimate | None = None  # what exists before the apply, as infracost says
     finding: Finding | None = None
 
 
@@ -55,7 +54,7 @@ def outside(run: Run, result: PlanOutcome, claim: Claim) -> Outside:
     except (program.InfracostFailed, infracost.OutputError) as error:
         log.warning("estimate.infracost_failed", run_id=str(run.pk), reason=str(error))
         return Outside(None, finding=_stands_in(str(error)))
-    return Outside(made.estimate, output.name, made.before_usd_month)
+    return Outside(made.estimate, output.name, made.before)
 
 
 def _stands_in(reason: str) -> Finding:

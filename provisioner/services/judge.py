@@ -79,9 +79,7 @@ def plan_of(run: Run, result: PlanOutcome, *, outside: Outside = NOBODY, now: da
         + (() if outside.finding is None else (outside.finding,)),
         # Two estimates are compared only where the same one made them.
         before_usd_month=(
-            workspace.estimate_usd_month or Decimal(0)
-            if outside.before_usd_month is None
-            else outside.before_usd_month
+            workspace.estimate_usd_month or Decimal(0) if outside.before is None else outside.before.usd_month
         ),
         estimated=outside.estimate,
         tools=tools,

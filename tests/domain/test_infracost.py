@@ -35,7 +35,10 @@ def document(*resources: dict[str, Any], total: str | None = None, **more: Any) 
             {
                 "name": "plan.json",
                 "metadata": {"type": "terraform_plan_json"},
-                "pastBreakdown": {"resources": [], "totalMonthlyCost": "12.5"},
+                "pastBreakdown": {
+                    "resources": [resource("aws_x.old", component("Thing", "hours", "1", "12.5", "12.5"))],
+                    "totalMonthlyCost": "12.5",
+                },
                 "breakdown": {"resources": list(resources), "totalMonthlyCost": total},
             }
         ],
@@ -76,7 +79,8 @@ class TestABreakdown:
             ),
         ]  # fmt: skip
         assert made.estimate.usd_month == Decimal("4.60")
-        assert made.before_usd_month == Decimal("12.5")
+        assert made.before.usd_month == Decimal("12.50")
+        assert [item.address for item in made.before.line_items] == ["aws_x.old"]
         assert {item.source for item in made.estimate.line_items} == {"infracost v0.10.39"}
 
     def test_marks_what_depends_on_use(self) -> None:
@@ -114,7 +118,7 @@ class TestABreakdown:
     def test_knows_no_cost_before_where_none_is_said(self) -> None:
         found = document(MACHINE)
         del found["projects"][0]["pastBreakdown"]
-        assert said(found).before_usd_month is None
+        assert said(found).before is None
 
 
 def changed(**changes: Any) -> dict[str, Any]:
