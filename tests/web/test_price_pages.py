@@ -80,7 +80,6 @@ class TestAVersion:
             ({"q": "NAT-gateway"}, ["nat-gateway.data", "nat-gateway.hour"]),
             ({"service": "kms", "q": "nat"}, []),
             ({"q": "nothing \0 like it"}, []),
-            ({"after": "vpc~nat-gateway.data"}, ["nat-gateway.hour"]),
             ({"after": "zzz"}, []),
         ],
     )
@@ -89,6 +88,11 @@ class TestAVersion:
     ) -> None:
         answer = sign_in("developer").get(self.ADDRESS, query)
         assert [row.sku_key for row in answer.context["rows"]] == keys
+
+    def test_goes_on_after_a_row(self, sign_in: SignIn, books: Any) -> None:
+        answer = sign_in("developer").get(self.ADDRESS, {"after": "vpc~nat-gateway.data"})
+        assert answer.context["rows"][0].sku_key == "nat-gateway.hour"
+        assert {row.service for row in answer.context["rows"]} >= {"vpc"}
 
     def test_asks_the_database_as_often_for_many_rows_as_for_few(
         self, sign_in: SignIn, books: Any, django_assert_max_num_queries: Any
