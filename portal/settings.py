@@ -84,6 +84,14 @@ DRAWBRIDGE_POLICY_FILE = Path(
 DRAWBRIDGE_PRICES_DIR = Path(
     env.str("DRAWBRIDGE_PRICES_DIR", default=str(BASE_DIR / "provisioner" / "prices"))
 ).resolve()
+# Who estimates plans: the price book, or infracost where it is installed on the workers (empty path: on PATH).
+DRAWBRIDGE_COST_BACKEND = env.str("DRAWBRIDGE_COST_BACKEND", default="book")
+if DRAWBRIDGE_COST_BACKEND not in {"book", "infracost"}:
+    raise ImproperlyConfigured(
+        f"DRAWBRIDGE_COST_BACKEND is {DRAWBRIDGE_COST_BACKEND!r}; it must be 'book' or 'infracost'."
+    )
+DRAWBRIDGE_INFRACOST = env.str("DRAWBRIDGE_INFRACOST", default="")
+DRAWBRIDGE_INFRACOST_TIMEOUT_S = env.int("DRAWBRIDGE_INFRACOST_TIMEOUT_S", default=60)
 DRAWBRIDGE_LEASE_S = env.int("DRAWBRIDGE_LEASE_S", default=60)
 DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)

@@ -85,9 +85,14 @@ def judge_plan(
     expected_tags: Mapping[str, str],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
+    estimated: Estimate | None = None,
+    estimated_before: Estimate | None = None,
     tools: Tools,
 ) -> Judgement:
-    """Judge a plan: its parameters again, its tags, what it does, what it costs."""
+    """Judge a plan: its parameters again, its tags, what it does, what it costs.
+
+    `estimated` and `estimated_before`: what it costs after and before, as somebody else than the price book says.
+    """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before
     if not destroying:
@@ -101,8 +106,9 @@ def judge_plan(
         tools.on_broken(guardrails.NO_DATA_LOSS, error)
         findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
     usage = policy.usage.profile(context.environment, context.item)
-    estimate = cost.estimate(cost.resources_from_plan(plan), tools.book, usage)
-    change = cost_change.compare(cost.estimate(cost.resources_before_plan(plan), tools.book, usage), estimate)
+    estimate = estimated or cost.estimate(cost.resources_from_plan(plan), tools.book, usage)
+    before = estimated_before or cost.estimate(cost.resources_before_plan(plan), tools.book, usage)
+    change = cost_change.compare(before, estimate)
     delta = estimate.usd_month - before_usd_month
     steps = _route(context, policy, estimate, delta, findings, plan)
     return Judgement(findings, estimate, delta, steps, change)

@@ -11,7 +11,8 @@ class RunEstimate(models.Model):
     which `usage_usd_month` is what the usage profile expects. `delta_usd_month` is against the workspace's estimate
     before the run; `change_usd_month` is against what existed when it was planned, by the same prices, and `changes`
     has that by resource (domain.cost_change.ResourceCost). `coverage` counts resources (domain.cost.Coverage). The
-    last three are empty for runs that are older than they.
+    last three are empty for runs that are older than they. `estimated_by`: "book",
+    whose version has the digest `price_book_digest` (models/prices.py), or infracost with its version and no digest.
     """
 
     run = models.OneToOneField("provisioner.Run", on_delete=models.CASCADE, related_name="estimate")
@@ -23,7 +24,8 @@ class RunEstimate(models.Model):
     coverage = models.JSONField(default=dict)
     line_items = models.JSONField(default=list)
     unpriced = models.JSONField(default=list)
-    price_book_digest = models.CharField(max_length=64)
+    price_book_digest = models.CharField(max_length=64, blank=True)
+    estimated_by = models.CharField(max_length=64, default="book")
     created_at = models.DateTimeField()
 
     class Meta:

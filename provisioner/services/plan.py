@@ -17,7 +17,17 @@ from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate
-from provisioner.services import drift, judge, lease, outcome, record, recover, stored_plan, transition
+from provisioner.services import (
+    drift,
+    estimator,
+    judge,
+    lease,
+    outcome,
+    record,
+    recover,
+    stored_plan,
+    transition,
+)
 from provisioner.services.findings import (
     change_documents,
     coverage_document,
@@ -53,9 +63,10 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             result = engine.plan(
                 spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
             )
+            outside = estimator.outside(run, result, claim)
         if run.kind == RunKind.DRIFT_CHECK.value:
             return drift.conclude(run, claim, result, state=newest, now=clock())
-        judgement = judge.plan_of(run, result, now=clock())
+        judgement = judge.plan_of(run, result, outside=outside, now=clock())
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())
     except plans.PlanFormatError as error:
@@ -139,6 +150,7 @@ def _commit(
                 "line_items": line_item_documents(judgement.said.change.lines),
                 "unpriced": unpriced_documents(judgement.said.estimate.unpriced),
                 "price_book_digest": judgement.price_book_digest,
+                "estimated_by": judgement.estimated_by,
                 "created_at": now,
             },
         )

@@ -187,6 +187,12 @@ class RunDetailSerializer(RunSerializer):
     )
     changes = serializers.SerializerMethodField()
     coverage = serializers.SerializerMethodField()
+    estimated_by = serializers.SerializerMethodField(
+        help_text='"book" or the infracost that made the estimate; empty: none.'
+    )
+    price_book_digest = serializers.SerializerMethodField(
+        help_text="Names the version: GET /price-books/?digest=. Empty where another made the estimate."
+    )
     line_items = serializers.SerializerMethodField()
     unpriced = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
@@ -228,6 +234,14 @@ class RunDetailSerializer(RunSerializer):
         if estimate is None or not estimate.coverage:
             return None
         return CoverageSerializer(estimate.coverage).data
+
+    def get_estimated_by(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.estimated_by)
+
+    def get_price_book_digest(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.price_book_digest)
 
     @extend_schema_field(LineItemSerializer(many=True))
     def get_line_items(self, run: Run) -> Any:
