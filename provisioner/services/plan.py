@@ -165,13 +165,14 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                 reason="the apply that was cut short had done everything",
             )
             record.applied(run, now=now)
+            notify.run_applied(run, now=now)
             return RunStatus.APPLIED
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
         group = policy.current().approvals.recovery_group
         steps = approval.with_recovery(steps, decision.reasons, group=group)
-        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons, now=now)
     elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
         steps = approval.with_recovery(steps, reasons, group=policy.current().approvals.recovery_group)
     if not judgement.plan.has_changes:
