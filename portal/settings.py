@@ -314,6 +314,9 @@ SPECTACULAR_SETTINGS = {
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
         "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
         "VerdictEnum": ["approve", "reject", "override"],
+        "ChannelModeEnum": "provisioner.models.notification.CHANNEL_MODES",
+        "ChannelKindEnum": "provisioner.models.notification.KINDS",
+        "DeliveryStatusEnum": "provisioner.models.notification.STATUSES",
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
     },
     "POSTPROCESSING_HOOKS": [

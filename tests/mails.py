@@ -21,7 +21,7 @@ def forget() -> None:
 
 
 def sent() -> list[EmailMessage]:
-    """Send what waits and return everything sent since `forget`, oldest first: each message once, with all it went to."""
+    """Send what waits and return everything sent since `forget`, oldest first: each message once."""
     for one in Notification.objects.all():
         one.deliveries.update(next_attempt_at=LATER, give_up_at=LATER + timedelta(days=1))
     while notifications.deliver(clock=lambda: LATER, send=notification_send.send):

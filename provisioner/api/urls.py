@@ -9,6 +9,7 @@ from provisioner.api import (
     catalog,
     drift,
     evaluations,
+    notifications,
     organisation,
     requests,
     runs,
@@ -29,5 +30,6 @@ urlpatterns: list[Any] = [
     *transfers.urlpatterns,
     *states.urlpatterns,
     *organisation.urlpatterns,
+    *notifications.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

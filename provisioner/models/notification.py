@@ -9,7 +9,7 @@ from django.db.models import Q
 from provisioner.domain.delivery import Status
 from provisioner.domain.notification import Mode
 
-KINDS = ("email", "slack", "teams", "webhook")
+KINDS = ["email", "slack", "teams", "webhook"]
 STATUSES = [(status.value, status.value.replace("_", " ")) for status in Status]
 OPEN = [Status.HELD.value, Status.PENDING.value, Status.FAILED.value]
 CHANNEL_MODES = [Mode.AT_ONCE.value, Mode.HOURLY.value, Mode.DAILY.value]

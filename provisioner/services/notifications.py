@@ -13,11 +13,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from provisioner import notify
 from provisioner.domain.delivery import DUE, GIVE_UP_AFTER, Outcome, Status, Verdict, next_attempt
+from provisioner.domain.errors import Refusal
 from provisioner.models import Notification, NotificationChannel, NotificationDelivery
 from provisioner.models.notification import OPEN
 from provisioner.services import audit
@@ -174,14 +177,34 @@ def _disable_gone(channel: NotificationChannel, now: datetime) -> None:
         )
 
 
-def redeliver(delivery: NotificationDelivery, *, now: datetime) -> None:
-    """Put a delivery back, as if it had never been tried. The claim of a worker that is at it is left alone."""
+class NotRedeliverable(Refusal):
+    """The delivery is under way, waits for its digest, or went out in one."""
+
+    code = "not_redeliverable"
+    status = 409
+    title = "This cannot be sent again"
+
+
+def redeliver(delivery: NotificationDelivery, *, actor: User, now: datetime) -> None:
+    """Put a delivery back, as if it had never been tried; it keeps its id. Raises NotRedeliverable."""
     put_back = NotificationDelivery.objects.filter(
         pk=delivery.pk, status__in=[Status.SENT, Status.FAILED, Status.GAVE_UP, Status.PENDING]
     ).filter(Q(leased_until__isnull=True) | Q(leased_until__lt=Now()))
-    if put_back.update(
-        status=Status.PENDING.value, next_attempt_at=now, give_up_at=now + GIVE_UP_AFTER, attempts=0
-    ):
+    with transaction.atomic():
+        if not put_back.update(
+            status=Status.PENDING.value, next_attempt_at=now, give_up_at=now + GIVE_UP_AFTER, attempts=0
+        ):
+            raise NotRedeliverable(
+                "It is being sent just now, waits for its digest, or went out in one. Look at it again in a minute; "
+                "of a digest, send the digest again."
+            )
+        audit.record(
+            "notification.redeliver",
+            object_type="notification_delivery",
+            object_id=delivery.pk,
+            actor=actor,
+            now=now,
+        )
         notify.ring()
 
 

@@ -64,7 +64,8 @@ def render(message: Message) -> bytes:
 
 def escaped(text: str, limit: int) -> str:
     """Escape text of people, ending before `limit` characters without cutting an entity in two."""
-    size, kept = 0, []
+    size = 0
+    kept: list[str] = []
     for char in text:
         part = _ENTITIES.get(char, char)
         if size + len(part) > limit - 1:
