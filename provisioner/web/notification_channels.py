@@ -64,7 +64,7 @@ class ChannelForm(forms.Form):
         required=False,
         label="Events",
         choices=[(key, event.label) for key, event in EVENTS.items()],
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="None chosen: all of them, later ones too.",
     )
 
