@@ -108,13 +108,21 @@ class MailServer:
         return "250 OK"
 
 
+class _AnyPort(Controller):
+    """A controller on a port that the system chose."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
     """Run a mail server on a free port of 127.0.0.1."""
     told = MailServer()
-    controller = Controller(told, hostname="127.0.0.1", port=0)
+    controller = _AnyPort(told, hostname="127.0.0.1", port=0)
     controller.start()
-    told.port = controller.server.sockets[0].getsockname()[1]
+    told.port = controller.port
     try:
         yield told
     finally:
