@@ -123,7 +123,7 @@ def _queues() -> Metric:
 
 
 def _deliveries() -> Metric:
-    """Count what is still to be told; that it grows, or fails for long, shows a mail server or a receiver that is down."""
+    """Count what is still to be told: a mail server or a receiver that is down shows here."""
     gauge = GaugeMetricFamily(
         "drawbridge_notification_deliveries", "Deliveries that are not over, by status.", labels=("status",)
     )

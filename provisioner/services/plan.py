@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from provisioner import notify, policy, queue, selectors
 from provisioner.domain import approval
@@ -199,12 +200,19 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
         if not _undecided(run, judgement.digest):
             return _confirm(run, planned, now, "the same plan was approved before")
         transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")
+        notify.approval_needed(run, _open_steps(run, judgement.digest), now=now)
         return RunStatus.NEEDS_APPROVAL
     return _confirm(run, planned, now, "no rule asks for approval")
 
 
 def _undecided(run: Run, digest: str) -> bool:
-    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).exists()
+    return _open_steps(run, digest).exists()
+
+
+def _open_steps(run: Run, digest: str) -> QuerySet[ApprovalStep]:
+    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).order_by(
+        "position"
+    )
 
 
 def _confirm(run: Run, frm: RunStatus, now: datetime, reason: str) -> RunStatus:
