@@ -96,7 +96,7 @@ def approval_decided(decision: ApprovalDecision, *, now: datetime, waits_for: It
             changes=run_changes(run),
             reasons=(step.reason,),
             findings=run_findings(run),
-            occasion=f"{decision.plan_digest}:{step.pk}",
+            occasion=str(decision.pk),
         ),
         now=now,
     )
@@ -131,7 +131,7 @@ def _ask(
             reasons=tuple(f"{step.group}: {step.reason}" for step in steps),
             findings=run_findings(run),
             more_links=(link("All that waits", "approvals"),),
-            occasion=plan_digest(run),
+            occasion=f"{plan_digest(run)}:{','.join(asked)}",
             urgent=urgent,
         ),
         now=now,

@@ -173,8 +173,8 @@ class _Transport(httpx.BaseTransport):
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Verify certificates and host names; what the process environment says about proxies or keys is not read."""
-    return httpx.create_ssl_context(trust_env=False)
+    """Verify certificates and host names; SSL_CERT_FILE names other authorities than the usual ones."""
+    return httpx.create_ssl_context(trust_env=True)
 
 
 def configured_guard() -> Guard:

@@ -19,7 +19,6 @@ from provisioner.outbound import call, signing
 from provisioner.outbound.guard import Guard
 from provisioner.services import notification_secrets as sealed
 
-
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
 
 

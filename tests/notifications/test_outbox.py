@@ -132,6 +132,12 @@ class TestTheSameEvent:
         notify.approval_needed(run, steps(run), now=NOW)
         assert Notification.objects.count() == 2
 
+    def test_asked_of_other_groups_is_another_message(self, run: Run) -> None:
+        notify.approval_escalated(run, steps(run), to_groups=["platform"], now=NOW)
+        notify.approval_escalated(run, steps(run), to_groups=["platform", "sre"], now=NOW)
+        notify.approval_escalated(run, steps(run), to_groups=["platform"], now=NOW)
+        assert Notification.objects.count() == 2
+
     def test_reaches_an_address_once_whatever_ways_lead_there(self, run: Run, org: Organisation) -> None:
         run.requester.email = "Payments@example.com"
         notify.run_applied(run, now=NOW)

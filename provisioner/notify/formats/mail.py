@@ -25,7 +25,7 @@ def render(message: Message, *, preferences: str) -> Mail:
     return Mail(
         f"{PREFIX} {one_line(message.subject)}",
         _text(message, preferences),
-        render_to_string("notifications/mail.html", {"message": message, "preferences": preferences}),
+        render_to_string("mail/notification.html", {"message": message, "preferences": preferences}),
     )
 
 
