@@ -123,10 +123,10 @@ def deliver_notifications(**_: object) -> None:
 
 @shared_task(name="provisioner.notify_sweep")
 def sweep_notifications(**_: object) -> None:
-    """Make the digests whose time has come, and ring for what is due: no message of the queue need ever arrive."""
-    notification_digests.send_due(now=_now())
+    """Ring for what is due, so that no message of the queue need ever arrive; make the digests whose time has come."""
     if due := notifications.due_count(now=_now(), at_most=outbox.RINGS_MAX):
         notify.send_ring(due)
+    notification_digests.send_due(now=_now())
 
 
 @shared_task(name="provisioner.forget_notifications")

@@ -24,6 +24,8 @@ from provisioner.notify.words import (
     run_findings,
 )
 
+VERBS = {"approve": "approved", "reject": "rejected", "override": "approved with an override"}
+
 
 def approval_needed(run: Run, steps: Iterable[ApprovalStep], *, now: datetime) -> None:
     """Ask the groups of these steps to decide; one message for all of them."""
@@ -76,9 +78,7 @@ def approval_decided(decision: ApprovalDecision, *, now: datetime, waits_for: It
     """Tell who ordered and the owner team what one approver decided, and who is still to decide."""
     run, step = decision.run, decision.step
     waits, workspace = tuple(waits_for), decision.run.workspace
-    verb = {"approve": "approved", "reject": "rejected", "override": "approved with an override"}[
-        decision.verdict
-    ]
+    verb = VERBS.get(decision.verdict, decision.verdict.replace("_", " "))
     tell(
         owners(workspace.service, run.requester),
         Message(

@@ -88,11 +88,16 @@ def _message(held: Sequence[NotificationDelivery], now: datetime) -> notify.Mess
 
 def _sections(held: Sequence[NotificationDelivery]) -> Iterable[notify.Section]:
     """Group by kind, in the order in which the kinds are listed."""
-    for key, event in EVENTS.items():
-        rows = [one.notification for one in held if one.notification.event == key]
+    labels = {key: event.label for key, event in EVENTS.items()}
+    for key, label in [*labels.items(), ("", "Other")]:
+        rows = [
+            one.notification
+            for one in held
+            if (one.notification.event if one.notification.event in labels else "") == key
+        ]
         if rows:
             yield notify.Section(
-                event.label,
+                label,
                 tuple(
                     notify.Entry(row.subject, row.document["link"]["address"], row.created_at.isoformat())
                     for row in rows[:SECTION_MAX]

@@ -84,6 +84,13 @@ class TestADigest:
             ("workspace.expiring", "pending"),
         ]
 
+    def test_leaves_nothing_out_that_has_no_kind_any_more(self, run: Run, org: Organisation) -> None:
+        happen(run)
+        Notification.objects.filter(event="run.applied").update(event="run.of_an_older_portal")
+        notification_digests.send_due(now=SEVEN)
+        sections = Notification.objects.get(event="digest").document["sections"]
+        assert [section["title"] for section in sections] == ["A run failed or was refused", "Other"]
+
     def test_names_so_many_and_counts_the_rest(
         self, run: Run, org: Organisation, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -196,9 +196,10 @@ class TestWhatIsRolledBack:
 @pytest.mark.django_db(transaction=True)
 class TestABrokerThatIsDown:
     def test_when_the_event_is_committed_costs_nothing_but_time(
-        self, run: Run, make_channel: MakeChannel, receiver: HttpReceiver
+        self, run: Run, make_channel: MakeChannel, receiver: HttpReceiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The ring is lost; what a sweep finds is sent."""
+        caplog.set_level("WARNING")
         make_channel("webhook")
         working = current_app.conf.broker_url
         try:
@@ -207,6 +208,7 @@ class TestABrokerThatIsDown:
                 notify.run_applied(run, now=NOW)
         finally:
             _use_broker(working)
+        assert "queue.unreachable" in caplog.text
         assert only(kind="webhook").status == "pending"
         assert notifications.due_count(now=NOW, at_most=4) == 3
         tasks.sweep_notifications()
