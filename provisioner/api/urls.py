@@ -9,6 +9,7 @@ from provisioner.api import (
     catalog,
     drift,
     evaluations,
+    notifications,
     organisation,
     price_books,
     requests,
@@ -31,5 +32,6 @@ urlpatterns: list[Any] = [
     *states.urlpatterns,
     *organisation.urlpatterns,
     *price_books.urlpatterns,
+    *notifications.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from provisioner import notify, policy, queue, selectors
 from provisioner.domain import approval
@@ -187,13 +188,14 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                 reason="the apply that was cut short had done everything",
             )
             record.applied(run, now=now)
+            notify.run_applied(run, now=now)
             return RunStatus.APPLIED
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
         group = policy.current().approvals.recovery_group
         steps = approval.with_recovery(steps, decision.reasons, group=group)
-        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons, now=now)
     elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
         steps = approval.with_recovery(steps, reasons, group=policy.current().approvals.recovery_group)
     if not judgement.plan.has_changes:
@@ -220,12 +222,19 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
         if not _undecided(run, judgement.digest):
             return _confirm(run, planned, now, "the same plan was approved before")
         transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")
+        notify.approval_needed(run, _open_steps(run, judgement.digest), now=now)
         return RunStatus.NEEDS_APPROVAL
     return _confirm(run, planned, now, "no rule asks for approval")
 
 
 def _undecided(run: Run, digest: str) -> bool:
-    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).exists()
+    return _open_steps(run, digest).exists()
+
+
+def _open_steps(run: Run, digest: str) -> QuerySet[ApprovalStep]:
+    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).order_by(
+        "position"
+    )
 
 
 def _confirm(run: Run, frm: RunStatus, now: datetime, reason: str) -> RunStatus:

@@ -93,6 +93,12 @@ def lifecycle_chip(lifecycle: str) -> SafeString:
     return chip(words.LIFECYCLES.get(lifecycle, words.UNKNOWN))
 
 
+@register.simple_tag
+def delivery_chip(status: str) -> SafeString:
+    """Draw where a delivery is."""
+    return chip(words.DELIVERIES.get(status, words.UNKNOWN))
+
+
 @register.filter
 def get(found: object, key: object) -> object:
     """Look a key up; nothing where there is no mapping."""

@@ -9,6 +9,8 @@ from provisioner.web import (
     drift,
     holds,
     home,
+    notification_channels,
+    notifications,
     order,
     prices,
     queue,
@@ -44,6 +46,33 @@ urlpatterns = [
     path("prices/<slug:region>/price/", prices.price, name="prices-price"),
     path("prices/<slug:region>/<int:number>/", prices.version, name="prices-version"),
     path("prices/<slug:region>/<int:number>/activate/", prices.activate, name="prices-activate"),
+    path("notifications/preferences/", notifications.preferences, name="notification-preferences"),
+    path("notifications/deliveries/", notifications.deliveries, name="notification-deliveries"),
+    path(
+        "notifications/deliveries/<uuid:delivery_id>/redeliver/",
+        notifications.redeliver,
+        name="notification-redeliver",
+    ),
+    path("notifications/channels/", notification_channels.channels, name="notification-channels"),
+    path("notifications/channels/new/", notification_channels.new, name="notification-channel-new"),
+    path(
+        "notifications/channels/<int:channel_id>/", notification_channels.channel, name="notification-channel"
+    ),
+    path(
+        "notifications/channels/<int:channel_id>/rotate-secret/",
+        notification_channels.rotate,
+        name="notification-channel-rotate",
+    ),
+    path(
+        "notifications/channels/<int:channel_id>/delete/",
+        notification_channels.remove,
+        name="notification-channel-delete",
+    ),
+    path(
+        "notifications/channels/<int:channel_id>/<slug:what>/",
+        notification_channels.act,
+        name="notification-channel-act",
+    ),
     path("approvals/", approvals.approvals, name="approvals"),
     path("workspaces/", workspaces.workspaces, name="workspaces"),
     path("workspaces/<uuid:workspace_id>/", workspaces.workspace, name="workspace"),
