@@ -141,6 +141,7 @@ class _Reader:
         self.at = 0
         self.place = ""  # what is being read, for messages
         self.sensitive: set[str] = set()
+        self._texts: dict[str, str] = {}
         strict = json.JSONDecoder(
             object_pairs_hook=self._unique, parse_constant=_no_constant, parse_float=_finite
         )
@@ -300,7 +301,8 @@ class _Reader:
 
     def _unique(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         """Build an object; the same key twice means two things to two readers."""
-        found = {intern(key): value for key, value in pairs}
+        share = self._texts.setdefault  # the same texts come again in thousands of resources
+        found = {intern(key): share(value, value) if type(value) is str else value for key, value in pairs}
         if len(found) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
