@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,6 @@ def listed(keys: tuple[str, ...]) -> str:
 
 
 def quoted(value: object) -> str:
-    """Show a value, short and on one line."""
-    text = repr(str(value))
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    """Show a value as it is written in a configuration, short and on one line."""
+    text = json.dumps(str(value), ensure_ascii=False)
+    return text if len(text) <= 80 else f'{text[:76]}..."'

@@ -21,19 +21,22 @@ class FoundTags:
         return key in self.unknown or (self.rest_unknown and key not in self.known)
 
 
-def found_tags(change: ResourceChange) -> FoundTags:
+def found_tags(change: ResourceChange, default_tags: Mapping[str, str] | None = None) -> FoundTags:
     """Return the tags of a resource that exists after the apply.
 
     `tags_all` is what the provider will set: the resource's own tags over the provider's default_tags. Where one value
     of the resource's own is unknown, the provider leaves all of tags_all unknown; what `tags` says is certain even
-    then, because a resource's own tags win.
+    then, because a resource's own tags win. `default_tags` are those of the resource's provider, as far as the
+    configuration spells them out: they are certain too, unless the resource may have the same key itself.
     """
     unknown = change.after_unknown
     if not isinstance(unknown, Mapping):
         return FoundTags(rest_unknown=True) if unknown else _side(change, "tags_all", {})
     if unknown.get("tags_all") is True:
         own = _side(change, "tags", unknown)
-        return FoundTags(own.known, own.unknown, rest_unknown=True)
+        defaults = {} if own.rest_unknown else dict(default_tags or {})
+        known = {key: value for key, value in defaults.items() if key not in own.unknown}
+        return FoundTags({**known, **own.known}, own.unknown, rest_unknown=True)
     after = change.after or {}
     # Providers from before default_tags have no tags_all.
     attribute = "tags_all" if "tags_all" in after or "tags_all" in unknown else "tags"

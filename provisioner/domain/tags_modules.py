@@ -37,6 +37,9 @@ class Layout:
 
     calls: Mapping[str, ModuleCall] = field(default_factory=dict)  # by path
     providers: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # by module path, type, name
+    default_tags: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # by provider, where spelt out
 
     def outside_call(self, change: ResourceChange) -> ModuleCall | None:
         """Return the outermost call on the way to the resource whose module is not edited in place."""
@@ -50,8 +53,16 @@ class Layout:
 
     def provider_of(self, change: ResourceChange) -> str:
         """Return the provider as the configuration names it, such as aws or aws.replica."""
+        # module.a:aws.replica is the name that module a has for it
+        return self._provider_key(change).rpartition(":")[2] or _local_name(change.provider)
+
+    def default_tags_of(self, change: ResourceChange) -> Mapping[str, str]:
+        """Return the default_tags of the resource's provider that the root module spells out."""
+        return self.default_tags.get(self._provider_key(change), {})
+
+    def _provider_key(self, change: ResourceChange) -> str:
         path = ".".join(f"module.{name}" for name in _CALL.findall(change.module_address))
-        return self.providers.get((path, change.type, change.name), "") or _local_name(change.provider)
+        return self.providers.get((path, change.type, change.name), "")
 
 
 def layout(document: Mapping[str, object]) -> Layout:
@@ -65,9 +76,23 @@ def layout(document: Mapping[str, object]) -> Layout:
         for resource in resources if isinstance(resources, list) else ():
             if isinstance(resource, Mapping) and resource.get("mode", "managed") == "managed":
                 key = (path, str(resource.get("type")), str(resource.get("name")))
-                # module.a:aws.replica is the name that module a has for it
-                providers[key] = str(resource.get("provider_config_key", "")).rpartition(":")[2]
-    return Layout(calls, providers)
+                providers[key] = str(resource.get("provider_config_key", ""))
+    return Layout(calls, providers, _default_tags(configuration))
+
+
+def _default_tags(configuration: object) -> dict[str, Mapping[str, str]]:
+    configured = configuration.get("provider_config") if isinstance(configuration, Mapping) else None
+    found: dict[str, Mapping[str, str]] = {}
+    for name, provider in configured.items() if isinstance(configured, Mapping) else ():
+        node: object = provider
+        for step in ("expressions", "default_tags", 0, "tags", "constant_value"):
+            if isinstance(node, list) and step == 0 and node:
+                node = node[0]
+            else:
+                node = node.get(step) if isinstance(node, Mapping) else None
+        if isinstance(node, Mapping):
+            found[str(name)] = {str(key): str(value) for key, value in node.items() if value is not None}
+    return found
 
 
 def _modules(root: object, calls: dict[str, ModuleCall]) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -52,7 +52,8 @@ class ResourceTags:
     found: FoundTags = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "found", found_tags(self.change))
+        defaults = self.layout.default_tags_of(self.change)
+        object.__setattr__(self, "found", found_tags(self.change, defaults))
 
     def keys(self) -> tuple[TagKey, ...]:
         """Return the keys of the environment that is asked for, else of the one that the resource names."""
@@ -163,7 +164,7 @@ class ResourceTags:
             key.level,
             (key.key,),
             f"The tag {quoted(written)} stands for {key.key}, which is missing.",
-            f"Rename it: {key.key} = {quoted(value)}. {self._where_to_write()}",
+            f"Rename it: {key.key} = {quoted(value)}.",
             why=f"Keys count as they are written, so nothing that reads {key.key} finds it. {key.why or WHY}",
             suggested={key.key: value},
         )
@@ -171,13 +172,13 @@ class ResourceTags:
     def _missing(self, keys: list[TagKey], level: Level) -> Finding:
         names = tuple(key.key for key in keys)
         wanted = {key.key: value for key in keys if (value := self._wanted(key)) is not None}
-        values = "".join(f" {name} = {quoted(value)}." for name, value in wanted.items())
+        values = "".join(f" Here: {name} = {quoted(value)}." for name, value in wanted.items())
         return self._finding(
             MISSING,
             level,
             names,
             f"{_are(names)} missing.",
-            f"{self._where_to_write()}{values}",
+            f"{self._where_to_write(names)}{values}",
             why=next((key.why for key in keys if key.why), WHY),
             suggested=wanted or None,
         )
@@ -209,11 +210,26 @@ class ResourceTags:
             )
             return
         rule, what, suggested = reason
-        write = f"Write {key.key} = {quoted(suggested)}." if suggested else "Write one that is right."
-        choices = f" Allowed: {', '.join(key.allowed)}." if rule == VALUES and key.allowed else ""
         yield self._finding(
-            rule, key.level, (key.key,), what, f"{write}{choices}", why=key.why or WHY, suggested=suggested
+            rule,
+            key.level,
+            (key.key,),
+            what,
+            self._better(key, rule, suggested),
+            why=key.why or WHY,
+            suggested=suggested,
         )
+
+    def _better(self, key: TagKey, rule: str, suggested: str | None) -> str:
+        if suggested is not None:
+            write = f"Write {key.key} = {quoted(suggested)}"
+            return f"{write}, or another of: {', '.join(key.allowed)}." if rule == VALUES else f"{write}."
+        if rule == REFERENCES:
+            noun = str(key.reference).replace("_", " ")
+            return f"Name a {noun} that exists, or have this one registered with the portal first."
+        if key.allowed:
+            return f"Write one of: {', '.join(key.allowed)}."
+        return f"Write a value that matches {quoted(key.pattern)} as a whole."
 
     def _normal_form(self, key: TagKey, value: str) -> str:
         normal = self.normal(value)
@@ -288,13 +304,16 @@ class ResourceTags:
             return self.organisation.environments
         return None
 
-    def _where_to_write(self) -> str:
-        provider = f"the default_tags of the provider {self.layout.provider_of(self.change)}"
-        call = self.layout.outside_call(self.change)
+    def _where_to_write(self, names: tuple[str, ...]) -> str:
+        keys, change = listed(names), self.change
+        provider = f"the default_tags of the provider {self.layout.provider_of(change)}"
+        call = self.layout.outside_call(change)
         if call is None:
-            return f"Add to {provider}, or to the tags of {self.change.type}.{self.change.name}."
+            return f"Add {keys} to {provider}, or to the tags of {change.type}.{change.name}."
         passing = f", or pass {call.tags_variable} to {call.path}" if call.tags_variable else ""
-        return f"{call.path} comes from {call.source} and is not edited here: add to {provider}{passing}."
+        return (
+            f"{call.path} comes from {call.source} and is not edited here: add {keys} to {provider}{passing}."
+        )
 
     def _finding(
         self,
@@ -320,8 +339,13 @@ class ResourceTags:
 
 
 def _nearest(value: str, choices: Iterable[str]) -> str | None:
-    close = difflib.get_close_matches(value[:100], list(choices), n=1)
-    return close[0] if close else None
+    """Return the choice that is meant; None where two are as near, for then nobody knows which."""
+    near = difflib.get_close_matches(value[:100], list(choices), n=2, cutoff=0.7)
+    if len(near) == 2:
+        first, second = (difflib.SequenceMatcher(None, each, value[:100]).ratio() for each in near)
+        if first == second:
+            return None
+    return near[0] if near else None
 
 
 def _are(keys: tuple[str, ...]) -> str:
