@@ -114,7 +114,7 @@ def _foreign(changes: list[ResourceChange]) -> Finding:
         rule=NOT_JUDGED,
         level=Level.ADVISORY,
         where="plan",
-        what=f"The tags of {len(changes)} resources were not judged: {', '.join(kinds[:3])}{more}.",
+        what=f"Tags were not judged for {len(changes)} of the resources: {', '.join(kinds[:3])}{more}.",
         why="Only what the AWS provider makes is checked.",
         fix="Look at them yourself.",
     )

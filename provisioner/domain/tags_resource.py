@@ -129,7 +129,7 @@ class ResourceTags:
                 LIMITS,
                 self.policy.level,
                 (),
-                f"It would carry {count} tags; AWS takes {most} on a {self.change.type}.",
+                f"It would carry {count} tags; AWS takes {most} on this type.",
                 "Take away tags that nobody reads.",
                 why=_WHY_LIMITS,
             )
@@ -225,8 +225,7 @@ class ResourceTags:
             write = f"Write {key.key} = {quoted(suggested)}"
             return f"{write}, or another of: {', '.join(key.allowed)}." if rule == VALUES else f"{write}."
         if rule == REFERENCES:
-            noun = str(key.reference).replace("_", " ")
-            return f"Name a {noun} that exists, or have this one registered with the portal first."
+            return "Name one that exists, or have this one registered with the portal first."
         if key.allowed:
             return f"Write one of: {', '.join(key.allowed)}."
         return f"Write a value that matches {quoted(key.pattern)} as a whole."

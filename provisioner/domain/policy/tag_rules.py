@@ -159,7 +159,7 @@ def _key(entry: Section, old: TagKey, policy: TagPolicy) -> TagKey:
 def _check_alone(entry: Section, key: TagKey, normalise: frozenset[str]) -> None:
     if (reason := tags_values.key_limit(key.key)) is not None:
         entry.problem(f"AWS does not take the key {show(key.key)}: {reason}.", "Give it another key.")
-    if entry.at("allowed").present and not key.allowed:
+    if entry.at("allowed").value == []:
         entry.at("allowed").problem("No value at all would be allowed.", "List values, or leave allowed out.")
     forms: dict[str, str] = {}
     for value in key.allowed:
