@@ -150,10 +150,7 @@ class _Reader:
 
     def document(self, beside: bool) -> ReadPlan:
         """Read the whole text."""
-        found = self._plan(top=True, beside=beside)
-        if self._peek():
-            raise UnreadablePlan(f"{self._where()}: something follows the end of the plan. {_SHOW}")
-        return found
+        return self._plan(top=True, beside=beside)
 
     def placed(self, what: str) -> str:
         """Put before a message what was being read."""
@@ -193,6 +190,8 @@ class _Reader:
             else:
                 others[key] = self._value(self._strict)
         self.place = ""
+        if top and self._peek():
+            raise UnreadablePlan(f"{self._where()}: something follows the end of the plan. {_SHOW}")
         if inner is not None and "format_version" not in kept:
             return replace(inner, beside={**others, **kept})
         _is_a_state(kept, others)
@@ -207,7 +206,7 @@ class _Reader:
     def _changes(self, key: str, changes: list[ResourceChange]) -> None:
         if self._peek() != "[":
             self._value(self._plain)
-            raise PlanFormatError(f"The plan's {key} is not a list. {_SHOW}")
+            raise UnreadablePlan(f"The plan's {key} is not a list. {_SHOW}")
         for index, _ in enumerate(self._elements()):
             self.place = f"{key}[{index}]"
             entry = self._value(self._strict)
@@ -288,7 +287,7 @@ class _Reader:
             value, self.at = scan(self.text, self.at)  # type: ignore[operator]
         except StopIteration as error:
             raise JSONDecodeError("a value is expected", self.text, error.value) from None
-        except JSONDecodeError:
+        except (JSONDecodeError, PlanFormatError):
             raise
         except ValueError:  # integers of thousands of digits
             raise UnreadablePlan(f"{self._where()}: a number has too many digits. {_SHOW}") from None
