@@ -61,7 +61,9 @@ class TestTheDistribution:
             row["name"] for row in json.loads(call(UV, "pip", "list", "--python", python, "--format=json"))
         }
         assert installed >= {"drawbridge-policy", "pyyaml", "common-expression-language"}
-        assert [name for name in installed if name.startswith(("django", "celery", "structlog", "httpx"))] == []
+        assert [
+            name for name in installed if name.startswith(("django", "celery", "structlog", "httpx"))
+        ] == []
 
         command = home / "bin" / "drawbridge-policy"
         plans = ROOT / "tests" / "data" / "plans"
