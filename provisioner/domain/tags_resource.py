@@ -277,12 +277,12 @@ class ResourceTags:
         facts = None if self.organisation is None else self.organisation.services.get(self._service())
         if facts is None:
             return None
-        of_service = {
+        of_service: dict[Reference | None, str] = {
             Reference.TEAM: facts.team,
             Reference.COST_CENTER: facts.cost_center,
             Reference.CRITICALITY: facts.criticality,
         }
-        return of_service.get(key.reference) if key.reference else None
+        return of_service.get(key.reference)
 
     def _because(self, key: TagKey, wanted: str) -> str:
         if key.reference in (Reference.ENVIRONMENT, Reference.SERVICE):

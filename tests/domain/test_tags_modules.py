@@ -35,6 +35,7 @@ NESTED = configuration(
                 "module_calls": {"deep": {"source": "acme/queue/aws", "module": {"resources": [resource()]}}},
             },
         },
+        "X": {"source": "acme/x/aws"},
         "theirs": {
             "source": "git::https://git.example.com/queue.git?ref=v1",
             "module": {
@@ -51,6 +52,7 @@ class TestALayout:
         assert layout(NESTED).calls == {
             "module.own": ModuleCall("module.own", "./own"),
             "module.own.module.deep": ModuleCall("module.own.module.deep", "acme/queue/aws"),
+            "module.X": ModuleCall("module.X", "acme/x/aws"),
             "module.theirs": ModuleCall(
                 "module.theirs", "git::https://git.example.com/queue.git?ref=v1", "tags"
             ),
@@ -84,6 +86,7 @@ class TestALayout:
             ('module.theirs["module.own"]', "module.theirs"),
             ("module.theirs[0].module.inner", "module.theirs"),
             ("module.unknown", None),
+            ("module.X", "module.X"),
         ],
     )
     def test_finds_the_outermost_such_call_above_a_resource(self, address: str, path: str | None) -> None:

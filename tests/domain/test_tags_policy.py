@@ -250,6 +250,30 @@ class TestValues:
             ),
         )
 
+    def test_that_are_wrong_even_once_normalised_are_not_accepted(self) -> None:
+        policy = TagPolicy(keys=(TagKey("tier", allowed=("tier-1",)),))
+        assert told(check({"tier": "Gold Star"}, policy=policy)) == [
+            ("tag-values", HARD, 'The tag tier is "Gold Star", which is not allowed.')
+        ]
+
+    @pytest.mark.parametrize(
+        ("value", "allowed", "nearest"),
+        [
+            ("producton", ("production", "staging"), "production"),
+            ("Producton ", ("production", "staging"), "production"),
+            ("abcdefghij", ("abcdefgxyz",), "abcdefgxyz"),  # seven letters of ten
+            ("abcdefghij", ("abcdefwxyz",), None),  # six
+            ("tier-9", ("tier-1", "tier-2", "tier-3"), None),
+            ("tier-12", ("tier-1", "tier-123", "other"), "tier-123"),
+            ("x" * 100 + "y" * 200, ("x" * 100,), "x" * 100),
+        ],
+    )
+    def test_are_told_the_one_that_is_meant(
+        self, value: str, allowed: tuple[str, ...], nearest: str | None
+    ) -> None:
+        found = check({"tier": value}, policy=TagPolicy(keys=(TagKey("tier", allowed=allowed),)))
+        assert [f.suggested for f in found if f.rule == "tag-values"] == [nearest]
+
     def test_are_taken_as_they_are_where_the_policy_does_not_normalise(self) -> None:
         policy = TagPolicy(keys=(TagKey("tier", allowed=("tier-1",)),), normalise=frozenset())
         assert told(check({"tier": "Tier-1"}, policy=policy)) == [
@@ -263,9 +287,17 @@ class TestValues:
         policy = TagPolicy(keys=(TagKey("tier", pattern="a{256}"),))
         assert check({"tier": "a" * 256}, policy=policy) == ()
         assert [f.rule for f in check({"tier": "a" * 257}, policy=policy)] == ["tag-limits"]
+        assert [f.rule for f in check({"tier": "b" * 256}, policy=policy)] == ["tag-values"]
 
     def test_that_are_long_are_shown_short(self) -> None:
         policy = TagPolicy(keys=(TagKey("tier", allowed=("x",)),))
+        assert (
+            check({"tier": "ö" * 78}, policy=policy)[0].what
+            == f'The tag tier is "{"ö" * 78}", which is not allowed.'
+        )
+        assert check({"tier": "ö" * 79}, policy=policy)[0].what == (
+            f'The tag tier is "{"ö" * 75}...", which is not allowed.'
+        )
         assert check({"tier": "y" * 200}, policy=policy)[0].what == (
             f'The tag tier is "{"y" * 75}...", which is not allowed.'
         )
@@ -350,6 +382,19 @@ class TestReferences:
                 'The tag team-owner is "payments", but the team of the service "orders" is "shop".'
             ]
 
+    def test_go_by_a_service_that_is_written_in_capitals(self) -> None:
+        organisation = Organisation(
+            services={"Orders API": ServiceFacts("shop", "cc-100", "tier-1")},
+            teams=frozenset({"shop", "payments"}),
+        )
+        policy = TagPolicy(
+            keys=(TagKey("service", reference=Reference.SERVICE), TagKey("team", reference=Reference.TEAM))
+        )
+        found = check({"service": "Orders API", "team": "payments"}, policy=policy, organisation=organisation)
+        assert [f.what for f in found] == [
+            'The tag team is "payments", but the team of the service "Orders API" is "shop".'
+        ]
+
     def test_go_by_what_the_check_was_asked_for(self) -> None:
         asked = Asked(service="ledger", environment="staging")
         found = check({**TAGS, "team-owner": "payments"}, asked=asked)
@@ -405,6 +450,14 @@ class TestReferences:
         )
         assert result.checked == (WHERE, "aws_db_instance.other")
 
+    def test_that_are_not_judged_are_those_of_the_environment(self) -> None:
+        team = TagKey("team", reference=Reference.TEAM)
+        policy = TagPolicy(keys=(), environments={"production": (team,)})
+        found = check({"team": "x"}, policy=policy, organisation=None, asked=Asked(environment="production"))
+        assert [f.what for f in found] == [
+            "Whether what team name exists, and fits together, was not judged."
+        ]
+
     def test_are_not_missed_where_none_are_asked_for_or_nothing_was_checked(self) -> None:
         assert check({"a": "x"}, policy=TagPolicy(keys=(TagKey("a"),)), organisation=None) == ()
         assert judge(organisation=None) == TagCheck((), ())
@@ -443,6 +496,10 @@ class TestUnknownTags:
                 ("service",),
             )
         ]
+        row = change(["create"], after={}, after_unknown={"tags_all": True})
+        assert judge(row).findings[0].fix == (
+            "Make the tags of this resource from values that are known at plan time."
+        )
 
     def test_do_not_hide_what_is_known_beside_them(self) -> None:
         own = {**without("service", "criticality"), "team-owner": "payments"}
@@ -632,6 +689,9 @@ class TestWhichResources:
             ),
             (),
         )
+        assert judge(*rows[:2], change(["create"], after={"tags": {}}, kind="x_z"), policy=self.ONE).findings[
+            0
+        ].what == ("Tags were not judged for 3 of the resources: azurerm_a, google_b, x_z.")
         (finding,) = judge(rows[0], policy=self.ONE).findings
         assert finding.what == "Tags were not judged for 1 of the resources: google_b."
 

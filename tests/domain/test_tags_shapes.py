@@ -20,6 +20,9 @@ WHY = (
     "however well the resource above them is tagged."
 )
 
+ROOT = "The root volume of the instance would not get {}."
+ROOT_FIX = "Add them to the tags of root_block_device, or to the provider's default_tags."
+
 
 def shape(kind: str, after: object, unknown: object = None) -> list[tuple[str, str, tuple[str, ...]]]:
     document = plan_of(change(["create"], after=after, after_unknown=unknown or {}, kind=kind))
@@ -87,7 +90,13 @@ class TestAnAutoScalingGroup:
         assert shape("aws_autoscaling_group", after, unknown) == expected
 
     def test_without_any_is_told_of_all(self) -> None:
-        assert [row[2] for row in shape("aws_autoscaling_group", {"tag": None})] == [("a", "b")]
+        assert [(row[0], row[2]) for row in shape("aws_autoscaling_group", {"tag": None})] == [
+            ("The Auto Scaling group has no tag block for a, b.", ("a", "b"))
+        ]
+        kept = {"tag": [block("a", False), block("b", False)]}
+        assert [row[0] for row in shape("aws_autoscaling_group", kept)] == [
+            "Instances of the Auto Scaling group would not get a, b."
+        ]
 
     def test_is_looked_at_though_it_takes_no_tags_as_others_do(self) -> None:
         row = change(["create"], after={"tag": []}, kind="aws_autoscaling_group")
@@ -153,7 +162,35 @@ class TestAnInstance:
                     )
                 ],
             ),
+            (
+                {"volume_tags": {}},
+                {},
+                [
+                    (
+                        "The volumes of the instance would not get a, b.",
+                        "Name them in volume_tags as well.",
+                        ("a", "b"),
+                    )
+                ],
+            ),
             ({"volume_tags": {"a": "1"}}, {"volume_tags": {"b": True}}, []),
+            ({"volume_tags": {"a": "1", "b": "2"}}, False, []),
+            ({"root_block_device": [{"tags_all": {}}]}, True, [(ROOT.format("a, b"), ROOT_FIX, ("a", "b"))]),
+            (
+                {"root_block_device": [{"size": 8}, {"tags_all": {"a": "1"}}]},
+                {},
+                [(ROOT.format("b"), ROOT_FIX, ("b",))],
+            ),
+            (
+                {"root_block_device": [{"tags_all": {"a": "1"}}]},
+                {"root_block_device": [{"tags_all": {"b": True}}]},
+                [],
+            ),
+            (
+                {"root_block_device": [{}]},
+                {"root_block_device": [{"tags_all": {"b": True}}]},
+                [(ROOT.format("a"), ROOT_FIX, ("a",))],
+            ),
             ({"root_block_device": [{"tags_all": {"a": "1", "b": "2"}}]}, {}, []),
             (
                 {"root_block_device": [{"tags_all": {"b": "2"}}]},
