@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from functools import cached_property
 from provisioner.domain.cost import Estimate
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.tags_finding import TagFinding
+
+_INDEX = re.compile(r'\[(?:\d+|"(?:[^"\\]|\\.)*")\]')
+_NAMED = 3  # instances that are named; the others are counted
 
 WEIGHT = {Level.ADVISORY: 0, Level.SOFT_MANDATORY: 1, Level.HARD_MANDATORY: 2}
 
@@ -38,6 +42,23 @@ class CostOfPlan:
     price_book_digest: str
     estimate: Estimate
     delta_usd_month: Decimal
+
+
+@dataclass(frozen=True)
+class Group:
+    """Findings about the same resource, or the same instances of one. They may be of several rules."""
+
+    addresses: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def title(self) -> str:
+        """Name the resource; of many instances the first."""
+        if len(self.addresses) == 1:
+            return self.addresses[0]
+        named = ", ".join("".join(_INDEX.findall(address)) for address in self.addresses[:_NAMED])
+        more = f" and {len(self.addresses) - _NAMED:,} more" if len(self.addresses) > _NAMED else ""
+        return f"{_INDEX.sub('[*]', self.addresses[0])}  {len(self.addresses):,} instances: {named}{more}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,18 @@ class Report:
         """Count the fresh findings by level."""
         count = Counter(finding.level for finding in self.fresh)
         return {level: count[level] for level in Level}
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the fresh findings by resource; what is the same in several instances is there once."""
+        folded: dict[tuple[object, ...], tuple[list[str], Finding]] = {}
+        for finding in self.fresh:
+            kind = _INDEX.sub("[*]", finding.where)
+            key = (kind, finding.rule, finding.level, finding.what, finding.why, finding.fix)
+            folded.setdefault(key, ([], finding))[0].append(finding.where)
+        together: dict[tuple[str, ...], list[Finding]] = {}
+        for addresses, finding in folded.values():
+            together.setdefault(tuple(addresses), []).append(finding)
+        return tuple(Group(addresses, tuple(found)) for addresses, found in together.items())
 
 
 def _fingerprint(finding: Finding, number: int) -> str:

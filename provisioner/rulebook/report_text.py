@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-from provisioner.domain.finding import Finding, Level
+from provisioner.domain.finding import Level
 from provisioner.rulebook.report import Report, plural, printable
 
-_INDEX = re.compile(r'\[(?:\d+|"(?:[^"\\]|\\.)*")\]')
 _COLOURS = {Level.HARD_MANDATORY: "31", Level.SOFT_MANDATORY: "33", Level.ADVISORY: "36"}
-_NAMED = 3  # instances that are named; the others are counted
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """Return the report as text. `colour`: with the escape codes of a terminal."""
     lines: list[str] = []
-    for addresses, findings in _grouped(report.fresh):
-        lines += [_bold(_head(addresses), colour)]
-        for finding in findings:
+    for group in report.groups():
+        lines += [_bold(printable(group.title), colour)]
+        for finding in group.findings:
             lines += [f"  {_level(finding.level, colour)}  {printable(finding.rule)}"]
             lines += [f"    what  {printable(finding.what)}", f"    why   {printable(finding.why)}"]
             lines += [f"    fix   {printable(finding.fix)}"]
@@ -29,28 +24,6 @@ def render(report: Report, *, colour: bool = False) -> str:
 def summary(report: Report) -> str:
     """Return the last line of the report."""
     return _summary(report, colour=False)
-
-
-def _grouped(findings: tuple[Finding, ...]) -> Iterator[tuple[list[str], list[Finding]]]:
-    """Fold what is the same in several instances of one resource, then put together what is about the same ones."""
-    folded: dict[tuple[object, ...], tuple[list[str], Finding]] = {}
-    for finding in findings:
-        kind = _INDEX.sub("[*]", finding.where)
-        key = (kind, finding.rule, finding.level, finding.what, finding.why, finding.fix)
-        folded.setdefault(key, ([], finding))[0].append(finding.where)
-    groups: dict[tuple[str, ...], list[Finding]] = {}
-    for addresses, finding in folded.values():
-        groups.setdefault(tuple(addresses), []).append(finding)
-    for together, found in groups.items():
-        yield list(together), found
-
-
-def _head(addresses: list[str]) -> str:
-    if len(addresses) == 1:
-        return printable(addresses[0])
-    named = ", ".join(printable("".join(_INDEX.findall(address))) for address in addresses[:_NAMED])
-    more = f" and {len(addresses) - _NAMED:,} more" if len(addresses) > _NAMED else ""
-    return f"{printable(_INDEX.sub('[*]', addresses[0]))}  {len(addresses):,} instances: {named}{more}"
 
 
 def _level(level: Level, colour: bool) -> str:
