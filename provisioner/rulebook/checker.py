@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from provisioner.domain import cost, guardrails, tags_policy
 from provisioner.domain.context import Context
 from provisioner.domain.cost import PriceBook
-from provisioner.domain.finding import Finding
+from provisioner.domain.finding import Finding, Level
 from provisioner.domain.organisation import Organisation
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.tags_finding import MISSING
@@ -64,7 +64,7 @@ class Checker:
             )
         except Exception as error:
             self.on_broken(MISSING, error)
-            return TagCheck((guardrails.broken(MISSING),), ())
+            return TagCheck((_broken(MISSING),), ())
 
     def _guardrails(self, read: ReadPlan, context: Context) -> tuple[Finding, ...]:
         try:
@@ -75,7 +75,7 @@ class Checker:
             )
         except Exception as error:
             self.on_broken(guardrails.NO_DATA_LOSS, error)
-            return (guardrails.broken(guardrails.NO_DATA_LOSS),)
+            return (_broken(guardrails.NO_DATA_LOSS),)
 
     def _cost(self, read: ReadPlan) -> CostOfPlan | None:
         if self.book is None:
@@ -85,3 +85,14 @@ class Checker:
         return CostOfPlan(
             self.book.region, self.book.digest, after, delta_usd_month=after.usd_month - before.usd_month
         )
+
+
+def _broken(rule: str) -> Finding:
+    return Finding(
+        rule=rule,
+        level=Level.HARD_MANDATORY,
+        where="plan",
+        what=f"The rule {rule} could not be evaluated on this plan.",
+        why="A rule that breaks lets nothing pass: what it would have said is not known.",
+        fix="Tell the platform team; standard error, or the portal's log, has the cause.",
+    )
