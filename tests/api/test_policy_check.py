@@ -26,10 +26,22 @@ TAGS = {
 }
 BOTH = ["/api/v1/tag-policy/check/", "/api/v1/policy/check/"]
 
+ONLY_TAGS = (
+    "version: 1\n"
+    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, sre: {criticalities: []}}\n"
+)
+
 
 def plan(tags: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
     after = {"tags_all": TAGS if tags is None else tags}
     return plan_of(change(["create"], after=after, kind="aws_sqs_queue"), **fields)
+
+
+@pytest.fixture
+def only_tags(tmp_path: Path, settings: Any) -> None:
+    """Let the policy ask for the shipped tags and for nothing else."""
+    settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "tags.yaml"
+    settings.DRAWBRIDGE_POLICY_FILE.write_text(ONLY_TAGS)
 
 
 @pytest.fixture
@@ -96,6 +108,7 @@ class TestTheTagPolicy:
 
 
 class TestACheck:
+    @pytest.mark.usefixtures("only_tags")
     @pytest.mark.parametrize("address", BOTH)
     def test_passes_what_is_tagged_as_the_organisation_is(self, client: APIClient, address: str) -> None:
         answer = post(client, address, plan())

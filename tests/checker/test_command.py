@@ -36,11 +36,20 @@ ORGANISATION = {
 Run = Callable[..., SimpleNamespace]
 
 
+# Asks for the shipped tags and for nothing else.
+POLICY = (
+    "version: 1\n"
+    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, sre: {criticalities: []}}\n"
+)
+
+
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("DRAWBRIDGE_POLICY", "DRAWBRIDGE_ORGANISATION", "DRAWBRIDGE_TOKEN", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "tags.yaml").write_text(POLICY)
+    monkeypatch.setenv("DRAWBRIDGE_POLICY", "tags.yaml")
 
 
 @pytest.fixture
@@ -73,7 +82,7 @@ class _Portal(BaseHTTPRequestHandler):
         elif self.path == "/open" or self.headers["Authorization"] == "Bearer secret":
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(command.shipped_policy())
+            self.wfile.write(POLICY.encode())
         else:
             self.send_error(401)
 
@@ -162,13 +171,7 @@ class TestTheExitCode:
 class TestThePolicy:
     def test_that_is_broken_is_told_with_every_place_and_line(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "policy.yaml").write_text(
-            "version: 1\n"
-            "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, "
-            "sre: {criticalities: []}}\n"
-            "tags:\n"
-            "  required:\n"
-            "    tier: {allowed: [a], pattern: b}\n"
-            "    owner: {reference: person}\n"
+            f"{POLICY}tags:\n  required:\n    tier: {{allowed: [a], pattern: b}}\n    owner: {{reference: person}}\n"
         )
         done = run(plan(tmp_path / "plan.json"), "--policy", "policy.yaml")
         assert (done.code, done.out) == (2, "")
@@ -188,15 +191,22 @@ class TestThePolicy:
     def test_comes_from_the_environment_and_an_argument_goes_before_it(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        text = command.shipped_policy().decode()
-        (tmp_path / "lax.yaml").write_text(text.replace("level: hard-mandatory", "level: advisory"))
+        (tmp_path / "lax.yaml").write_text(f"{POLICY}tags: {{level: advisory}}\n")
         monkeypatch.setenv("DRAWBRIDGE_POLICY", "lax.yaml")
         path = plan(tmp_path / "plan.json", {})
         assert run(path).code == 0
         assert run(path, "--policy", ROOT / "portal" / "policy" / "default.yaml").code == 1
 
+    def test_is_the_shipped_one_where_none_is_named(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("DRAWBRIDGE_POLICY")
+        done = run(plan(tmp_path / "plan.json", {}), "--format", "json")
+        assert done.code == 1
+        assert json.loads(done.out)["policy_digest"] == hashlib.sha256(command.shipped_policy()).hexdigest()
+
     def test_may_be_pinned_by_its_digest(self, run: Run, tmp_path: Path) -> None:
-        digest = hashlib.sha256(command.shipped_policy()).hexdigest()
+        digest = hashlib.sha256(POLICY.encode()).hexdigest()
         path = plan(tmp_path / "plan.json")
         assert run(path, "--policy-digest", digest.upper()).code == 0
         assert run(path, "--policy-digest", digest[:-1] + "x").code == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from tests.api.test_policy_check import ONLY_TAGS
 from tests.domain.documents import change, plan_of
 from tests.web.conftest import SignIn
 
@@ -22,7 +23,7 @@ def file(content: bytes) -> SimpleUploadedFile:
 
 def missing(count: int) -> str:
     rows = [
-        change(["create"], after={}, kind="aws_sqs_queue", address=f"aws_sqs_queue.q{number}")
+        change(["create"], after={}, kind="aws_sns_topic", address=f"aws_sns_topic.t{number}")
         for number in range(count)
     ]
     return json.dumps(plan_of(*rows))
@@ -31,6 +32,13 @@ def missing(count: int) -> str:
 @pytest.fixture
 def client(sign_in: SignIn) -> Any:
     return sign_in("developer")
+
+
+@pytest.fixture
+def only_tags(tmp_path: Path, settings: Any) -> None:
+    """Let the policy ask for the shipped tags and for nothing else."""
+    settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "tags.yaml"
+    settings.DRAWBRIDGE_POLICY_FILE.write_text(ONLY_TAGS)
 
 
 @pytest.mark.usefixtures("org")
@@ -46,6 +54,7 @@ class TestThePage:
         )
         assert "Cost at list price in us-east-1" in text
 
+    @pytest.mark.usefixtures("only_tags")
     def test_takes_a_text_and_goes_by_what_is_chosen(self, client: Any) -> None:
         answer = client.post(PAGE, {"text": missing(1), "service": "orders", "environment": "staging"})
         assert answer.context["report"].findings[0].suggested == {
@@ -56,11 +65,13 @@ class TestThePage:
             "criticality": "tier-1",
         }
 
+    @pytest.mark.usefixtures("only_tags")
     def test_says_that_nothing_was_found(self, client: Any) -> None:
         text = client.post(PAGE, {"text": json.dumps(plan_of())}).content.decode()
         assert '<h2 id="result">Passed</h2>' in text
         assert "Nothing found." in text
 
+    @pytest.mark.usefixtures("only_tags")
     def test_shows_a_hundred_resources_and_counts_the_others(self, client: Any) -> None:
         text = client.post(PAGE, {"text": missing(103)}).content.decode()
         assert "And 3 more resources. The command and the API give all of them." in text
