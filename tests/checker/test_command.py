@@ -39,7 +39,8 @@ Run = Callable[..., SimpleNamespace]
 # Asks for the shipped tags and for nothing else.
 POLICY = (
     "version: 1\n"
-    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, sre: {criticalities: []}}\n"
+    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, "
+    "sre: {criticalities: []}}\n"
 )
 
 
@@ -404,7 +405,10 @@ class TestTheChecker:
         )
         assert done.stdout == "[]\n"
 
-    def test_runs_as_a_module_and_is_never_in_the_way_of_a_pipe(self) -> None:
+    def test_runs_as_a_module_and_is_never_in_the_way_of_a_pipe(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("DRAWBRIDGE_POLICY")
         argv = [sys.executable, "-m", "provisioner.rulebook", "check", str(PLANS / "plain.json")]
         process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
