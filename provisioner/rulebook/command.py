@@ -19,6 +19,7 @@ from provisioner.domain.cost import PriceBook, PriceBookError, parse_price_book
 from provisioner.domain.organisation import Organisation
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.policy.section import PolicyError
+from provisioner.domain.tags_modules import Layout
 from provisioner.rulebook import (
     file,
     organisation_file,
@@ -32,6 +33,7 @@ from provisioner.rulebook.checker import Checker
 from provisioner.rulebook.plan_file import ReadPlan, UnreadablePlan
 from provisioner.rulebook.report import FailOn, Report
 from provisioner.rulebook.source import NoSource, fetch
+from provisioner.rulebook.source_lines import SourceLines
 from provisioner.rulebook.version import NAME, VERSION
 
 PASSED, FOUND, CANNOT_JUDGE = 0, 1, 2
@@ -49,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 passed, 1 findings at or above the limit, 2 cannot judge."""
     wanted = _arguments().parse_args(argv)
     try:
-        report = _check(wanted)
-        _write(wanted, report)
+        report, layout = _check(wanted)
+        _write(wanted, report, layout)
     except (CannotJudge, NoSource, UnreadablePlan) as error:
         sys.stderr.write(f"{NAME}: {error}\n")
         return CANNOT_JUDGE
@@ -88,6 +90,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--prices", metavar="FILE|URL", help="price book (CSV); shows what the plan costs")
     add("--region", help=f"region of the prices (default: the provider's, else {DEFAULT_REGION})")
     add("--format", choices=list(FORMATS), help="text (default), json, sarif or junit")
+    add("--configuration", metavar="DIR", help="folder of the root module: reports name file and line")
     add("--output", metavar="FILE", help="write the report there, its last line to standard error")
     add(
         "--fail-on",
@@ -98,7 +101,17 @@ def _arguments() -> argparse.ArgumentParser:
     add("--max-mib", type=_positive, metavar="N", help="refuse larger plans (default: %(default)s)")
     check.set_defaults(
         **dict.fromkeys(
-            ("policy_digest", "environment", "service", "prices", "region", "output", "baseline"), ""
+            (
+                "policy_digest",
+                "environment",
+                "service",
+                "prices",
+                "region",
+                "output",
+                "baseline",
+                "configuration",
+            ),
+            "",
         ),
         policy=os.environ.get(POLICY, ""),
         organisation=os.environ.get(ORGANISATION, ""),
@@ -115,7 +128,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _check(wanted: argparse.Namespace) -> Report:
+def _check(wanted: argparse.Namespace) -> tuple[Report, Layout]:
+    if wanted.configuration and not Path(wanted.configuration).is_dir():
+        raise CannotJudge(
+            f"{wanted.configuration} is no folder. Name the root module's with --configuration."
+        )
     wanted.reading = f"The policy {wanted.policy}" if wanted.policy else "The shipped policy"
     policy = _policy(wanted.policy, wanted.policy_digest)
     organisation = _organisation(wanted)
@@ -136,7 +153,8 @@ def _check(wanted: argparse.Namespace) -> Report:
         book=_prices(wanted.prices, region),
         on_broken=_tell_broken,
     )
-    return checker.check(read, context, fail_on=FailOn(wanted.fail_on), baseline=baseline)
+    report = checker.check(read, context, fail_on=FailOn(wanted.fail_on), baseline=baseline)
+    return report, read.layout
 
 
 def _policy(place: str, digest: str) -> Policy:
@@ -212,13 +230,14 @@ def _tell_broken(rule: str, error: Exception) -> None:
     sys.stderr.write(f"{NAME}: the rule {rule} broke: {type(error).__name__}: {error}\n")
 
 
-def _write(wanted: argparse.Namespace, report: Report) -> None:
+def _write(wanted: argparse.Namespace, report: Report, layout: Layout) -> None:
     colour = not wanted.output and _takes_colour(sys.stdout)
+    lines = SourceLines(Path(wanted.configuration), layout) if wanted.configuration else None
     plan_name = "plan.json" if wanted.plan == "-" else wanted.plan
     renderers: dict[str, Callable[[Report], str]] = {
-        "text": partial(report_text.render, colour=colour),
+        "text": partial(report_text.render, colour=colour, lines=lines),
         "json": report_json.render,
-        "sarif": partial(report_sarif.render, plan_name=plan_name),
+        "sarif": partial(report_sarif.render, plan_name=plan_name, lines=lines),
         "junit": report_junit.render,
     }
     raw = renderers[wanted.format](report).encode("utf-8", "backslashreplace")

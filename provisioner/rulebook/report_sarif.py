@@ -9,6 +9,7 @@ from provisioner.domain.finding import Finding, Level
 from provisioner.domain.tags_finding import TagFinding
 from provisioner.rulebook.report import Report, rules_of
 from provisioner.rulebook.rule_texts import text_of
+from provisioner.rulebook.source_lines import Line, SourceLines
 from provisioner.rulebook.version import NAME, VERSION
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -16,11 +17,13 @@ _LEVELS = {Level.HARD_MANDATORY: "error", Level.SOFT_MANDATORY: "warning", Level
 FINGERPRINT = "drawbridgeFinding/v1"
 
 
-def document(report: Report, *, plan_name: str = "plan.json") -> dict[str, object]:
+def document(
+    report: Report, *, plan_name: str = "plan.json", lines: SourceLines | None = None
+) -> dict[str, object]:
     """Return the report as a SARIF log.
 
     A plan has no lines of source: the address is the logical location. Code scanning shows only results with a
-    physical one, which is the plan's file.
+    physical one, which is the block in the configuration where `lines` finds it, else the plan's file.
     """
     first = rules_of(report.findings)
     order = {rule: index for index, rule in enumerate(first)}
@@ -39,7 +42,13 @@ def document(report: Report, *, plan_name: str = "plan.json") -> dict[str, objec
                 "automationDetails": {"id": f"{NAME}/{report.environment or 'any'}/"},
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    _result(finding, order[finding.rule], name, name in report.baseline, plan_name)
+                    _result(
+                        finding,
+                        order[finding.rule],
+                        name,
+                        name in report.baseline,
+                        _place(finding, plan_name, lines),
+                    )
                     for finding, name in zip(report.findings, report.fingerprints, strict=True)
                 ],
                 "properties": {"policyDigest": report.policy_digest},
@@ -48,9 +57,9 @@ def document(report: Report, *, plan_name: str = "plan.json") -> dict[str, objec
     }
 
 
-def render(report: Report, *, plan_name: str = "plan.json") -> str:
+def render(report: Report, *, plan_name: str = "plan.json", lines: SourceLines | None = None) -> str:
     """Return the report as the text of a SARIF file."""
-    return json.dumps(document(report, plan_name=plan_name), indent=2) + "\n"
+    return json.dumps(document(report, plan_name=plan_name, lines=lines), indent=2) + "\n"
 
 
 def _rule(rule: str, finding: Finding) -> dict[str, object]:
@@ -65,7 +74,12 @@ def _rule(rule: str, finding: Finding) -> dict[str, object]:
     }
 
 
-def _result(finding: Finding, index: int, name: str, known: bool, plan_name: str) -> dict[str, object]:
+def _place(finding: Finding, plan_name: str, lines: SourceLines | None) -> Line:
+    found = None if lines is None else lines.line_of(finding.where)
+    return found or Line(plan_name, 1)
+
+
+def _result(finding: Finding, index: int, name: str, known: bool, place: Line) -> dict[str, object]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": index,
@@ -74,8 +88,8 @@ def _result(finding: Finding, index: int, name: str, known: bool, plan_name: str
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(plan_name, safe="/:")},
-                    "region": {"startLine": 1},
+                    "artifactLocation": {"uri": quote(place.file, safe="/:")},
+                    "region": {"startLine": place.number},
                 },
                 "logicalLocations": [{"fullyQualifiedName": finding.where, "kind": "resource"}],
             }

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from provisioner.domain.finding import Level
 from provisioner.rulebook.report import Report, plural, printable
+from provisioner.rulebook.source_lines import SourceLines
 
 _COLOURS = {Level.HARD_MANDATORY: "31", Level.SOFT_MANDATORY: "33", Level.ADVISORY: "36"}
 
 
-def render(report: Report, *, colour: bool = False) -> str:
-    """Return the report as text. `colour`: with the escape codes of a terminal."""
-    lines: list[str] = []
+def render(report: Report, *, colour: bool = False, lines: SourceLines | None = None) -> str:
+    """Return the report as text. `colour`: with the escape codes of a terminal; `lines`: with the file and line."""
+    text: list[str] = []
     for group in report.groups():
-        lines += [_bold(printable(group.title), colour)]
+        text += [_bold(printable(group.title), colour)]
+        place = None if lines is None else lines.line_of(group.addresses[0])
+        text += [f"  {printable(place.file)}:{place.number}"] if place else []
         for finding in group.findings:
-            lines += [f"  {_level(finding.level, colour)}  {printable(finding.rule)}"]
-            lines += [f"    what  {printable(finding.what)}", f"    why   {printable(finding.why)}"]
-            lines += [f"    fix   {printable(finding.fix)}"]
-        lines += [""]
-    return "\n".join([*lines, *_cost(report), _summary(report, colour)]) + "\n"
+            text += [f"  {_level(finding.level, colour)}  {printable(finding.rule)}"]
+            text += [f"    what  {printable(finding.what)}", f"    why   {printable(finding.why)}"]
+            text += [f"    fix   {printable(finding.fix)}"]
+        text += [""]
+    return "\n".join([*text, *_cost(report), _summary(report, colour)]) + "\n"
 
 
 def summary(report: Report) -> str:

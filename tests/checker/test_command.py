@@ -33,6 +33,7 @@ ORGANISATION = {
     "services": {"orders": {"team": "shop", "cost_center": "cc-100", "criticality": "tier-1"}},
     "environments": ["staging", "production"],
 }
+NESTED = ("main.tf", "modules/app/main.tf", "modules/queue/main.tf")
 Run = Callable[..., SimpleNamespace]
 
 
@@ -353,6 +354,46 @@ class TestTheReport:
         done = run(PLANS / "data_heavy.json", "--prices", "prices.csv")
         assert done.code == 2
         assert done.err.startswith("drawbridge-policy: The price book prices.csv cannot be used: line 1:")
+
+    def test_names_file_and_line_where_the_configuration_is_there(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(PLANS)
+        monkeypatch.setenv("DRAWBRIDGE_POLICY", str(ROOT / "portal" / "policy" / "default.yaml"))
+        done = run("nested.json", "--configuration", "nested", "--format", "sarif")
+        lines = {name: (PLANS / "nested" / name).read_text().splitlines() for name in NESTED}
+        found = set()
+        for result in json.loads(done.out)["runs"][0]["results"]:
+            if result["ruleId"] == "required-tags":
+                place = result["locations"][0]["physicalLocation"]
+                uri = place["artifactLocation"]["uri"].removeprefix("nested/")
+                address = result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+                found.add(
+                    (address.replace('"billing"', '"orders"'), lines[uri][place["region"]["startLine"] - 1])
+                )
+        assert found == {
+            ('module.app["orders"].aws_s3_bucket.this', 'resource "aws_s3_bucket" "this" {'),
+            ('module.app["orders"].aws_s3_bucket.replica', 'resource "aws_s3_bucket" "replica" {'),
+            ("module.events.aws_cloudwatch_metric_alarm.depth[0]", 'module "events" {'),
+            ('module.events.aws_sqs_queue.this["main"]', 'module "events" {'),
+            ('module.events.aws_sqs_queue.this["failed"]', 'module "events" {'),
+        }
+        text = run("nested.json", "--configuration", "nested").out
+        number = lines["main.tf"].index('module "events" {') + 1
+        assert f"module.events.aws_cloudwatch_metric_alarm.depth[0]\n  nested/main.tf:{number}\n" in text
+
+    def test_names_the_plan_where_the_configuration_does_not_have_it(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        path = plan(tmp_path / "plan.json", {})
+        done = run("plan.json", "--configuration", "empty", "--format", "sarif")
+        for result in json.loads(done.out)["runs"][0]["results"]:
+            place = result["locations"][0]["physicalLocation"]
+            assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == (path.name, 1)
+        done = run("plan.json", "--configuration", "none")
+        assert (done.code, done.err) == (
+            2,
+            "drawbridge-policy: none is no folder. Name the root module's with --configuration.\n",
+        )
 
     def test_reads_standard_input(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raw = plan(tmp_path / "plan.json", {}).read_bytes()
