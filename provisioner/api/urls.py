@@ -11,6 +11,7 @@ from provisioner.api import (
     evaluations,
     notifications,
     organisation,
+    policy_check,
     price_books,
     requests,
     runs,
@@ -33,5 +34,6 @@ urlpatterns: list[Any] = [
     *organisation.urlpatterns,
     *price_books.urlpatterns,
     *notifications.urlpatterns,
+    *policy_check.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]
