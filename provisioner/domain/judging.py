@@ -51,13 +51,17 @@ def judge_parameters(
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal = Decimal(0),
     tools: Tools,
+    estimate: Estimate | None = None,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
+
+    `estimate` is what it costs where that is known; else the resources are priced.
 
     Nobody is asked about what is refused.
     """
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
-    estimate = cost.estimate(tuple(resources), tools.book)
+    if estimate is None:
+        estimate = cost.estimate(tuple(resources), tools.book)
     delta = estimate.usd_month - before_usd_month
     steps: tuple[StepSpec, ...] = ()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
@@ -76,8 +80,9 @@ def judge_plan(
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
     tools: Tools,
+    estimate: Estimate | None = None,
 ) -> Judgement:
-    """Judge a plan: its parameters again, its tags, what it does, what it costs."""
+    """Judge a plan: its parameters again, its tags, what it does, what it costs (`estimate`, where that is known)."""
     destroying = context.kind is RunKind.DESTROY
     findings = said_before
     if not destroying:
@@ -90,7 +95,8 @@ def judge_plan(
     except Exception as error:
         tools.on_broken(guardrails.NO_DATA_LOSS, error)
         findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
-    estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
+    if estimate is None:
+        estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
     delta = estimate.usd_month - before_usd_month
     steps = _route(context, policy, estimate, delta, findings, plan)
     return Judgement(findings, estimate, delta, steps)

@@ -2,6 +2,7 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
@@ -13,6 +14,10 @@ __all__ = [
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "PolicyActivation",
+    "PolicyProposal",
+    "PolicyStanding",
+    "PolicyVersion",
     "QueueTurn",
     "Request",
     "Run",

@@ -8,10 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 
+from provisioner import policy_store
+from provisioner.domain.policy.section import Problem
 from provisioner.domain.run import LEASED
-from provisioner.models import Run, RunPlan, StateLock, StateVersion, Workspace, WorkspaceResource
+from provisioner.models import PolicyStanding, Run, RunPlan, StateLock, StateVersion, Workspace, WorkspaceResource
+from provisioner.rulebook import groups
 from provisioner.services import lease, seals
 
 # A lease that ended this many sweeps ago should have been found by one.
@@ -45,6 +50,7 @@ def examine(objects: Iterable[CloudObject] = ()) -> Iterator[Trouble]:
     yield from _resources_without_state()
     yield from _forgotten_runs()
     yield from _newer_in_the_cloud(objects)
+    yield from _policy()
 
 
 def object_from(row: Mapping[str, Any]) -> CloudObject:
@@ -134,6 +140,27 @@ def _forgotten_runs() -> Iterator[Trouble]:
             f"since {run.lease_expires_at or 'ever'}.",
             "The sweep should have found it: see that beat and a worker of the queue `control` run.",
         )
+
+
+def _policy() -> Iterator[Trouble]:
+    standing = PolicyStanding.objects.select_related("version").first()
+    if standing is None:
+        return
+    if standing.refused:
+        origin = standing.refused["origin"]
+        reasons = "; ".join(str(Problem(**problem)) for problem in standing.refused["problems"][:5])
+        yield Trouble(
+            "a policy that is refused",
+            f"{origin.get('path') or origin.get('url')} was edited and cannot be used: {reasons}",
+            f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all that is wrong.",
+        )
+    try:
+        candidate = policy_store.loaded(standing.version.digest)
+    except ImproperlyConfigured as error:
+        yield Trouble("a policy that cannot be read", str(error), "Nothing is judged until another is in force.")
+        return
+    for problem in groups.unknown(candidate, set(Group.objects.values_list("name", flat=True))):
+        yield Trouble("a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/.")
 
 
 def _newer_in_the_cloud(objects: Iterable[CloudObject]) -> Iterator[Trouble]:

@@ -35,6 +35,7 @@ class Evaluation:
     findings: tuple[Finding, ...]
     estimate: Estimate
     approvals_expected: tuple[StepSpec, ...]
+    policy_digest: str
 
     @property
     def variables(self) -> Mapping[str, object]:
@@ -73,11 +74,12 @@ def evaluate(
         ttl_days=ask.ttl_days,
         now=now,
     )
+    rules = policy.current()
     said = judging.judge_parameters(
         resolved.filled.shown,
         judge.skeleton(resolved.manifest, variables),
         context=context,
-        policy=policy.current(),
+        policy=rules,
         rules=judge.parameter_rules(resolved.manifest),
         said_before=lifecycle.findings(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
@@ -93,6 +95,7 @@ def evaluate(
         findings=said.findings,
         estimate=said.estimate,
         approvals_expected=said.steps,
+        policy_digest=rules.digest,
     )
 
 
