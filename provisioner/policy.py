@@ -58,7 +58,9 @@ def _taken_up(standing: InForce | None) -> InForce:
     origin: dict[str, object] = {"path": str(path)}
     if isinstance(found, Loaded):
         problems = policy_store.group_problems(found, standing)
-        if not problems and _is_an_edit(found.policy.digest, standing, stamp, edited=before not in (None, stamp)):
+        if not problems and _is_an_edit(
+            found.policy.digest, standing, stamp, edited=before not in (None, stamp)
+        ):
             version = policy_store.keep(found.text, source=policy_store.FILE, origin=origin, now=now)
             try:
                 policy_store.activate(
@@ -98,7 +100,9 @@ def _is_an_edit(digest: str, standing: InForce | None, stamp: Stamp, *, edited: 
 
 def _stamp_of(path: Path) -> Stamp:
     files = (
-        sorted(one for one in path.iterdir() if one.suffix in policy_file.ENDINGS) if path.is_dir() else [path]
+        sorted(one for one in path.iterdir() if one.suffix in policy_file.ENDINGS)
+        if path.is_dir()
+        else [path]
     )
     found = []
     for one in files:

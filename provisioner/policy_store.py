@@ -128,7 +128,9 @@ def activate(
         if instead_of is None:
             try:
                 with transaction.atomic():
-                    PolicyStanding.objects.create(version=version, activated_at=now, activated_by=actor, **seen)
+                    PolicyStanding.objects.create(
+                        version=version, activated_at=now, activated_by=actor, **seen
+                    )
             except IntegrityError as error:
                 raise PolicyMoved("Another process put the first policy into force. Look again.") from error
         else:

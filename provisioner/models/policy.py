@@ -104,7 +104,9 @@ class PolicyProposal(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=PROPOSAL_STATES), name="policy_proposal_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=PROPOSAL_STATES), name="policy_proposal_state_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", decided_at__isnull=True) | Q(decided_at__isnull=False),
                 name="policy_proposal_decided_when_closed",

@@ -61,9 +61,7 @@ def _say(rule: RuleWords) -> str:
 def _changed(before: RuleWords | None, after: RuleWords | None) -> RuleChange:
     rule = after or before
     assert rule is not None, "one side has the rule"
-    kind = (
-        ChangeKind.ADDED if before is None else ChangeKind.REMOVED if after is None else ChangeKind.CHANGED
-    )
+    kind = ChangeKind.ADDED if before is None else ChangeKind.REMOVED if after is None else ChangeKind.CHANGED
     return RuleChange(
         kind=kind,
         key=rule.key,

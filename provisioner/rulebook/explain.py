@@ -54,7 +54,9 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
     ),
     ("approvals", "recovery_group"): (
         "What was cut short",
-        lambda key, value: f"{value} decides how an apply goes on that was cut short, when it cannot by itself.",
+        lambda key, value: (
+            f"{value} decides how an apply goes on that was cut short, when it cannot by itself."
+        ),
     ),
     ("guardrails", "destructive_override_group"): (
         "Loss of data",

@@ -24,7 +24,9 @@ class NamedGroup:
 def named(loaded: Loaded) -> tuple[NamedGroup, ...]:
     """Return every group that stands under a key `group`, `groups`, or one that ends with `_group(s)`."""
     return tuple(
-        NamedGroup(name, place, loaded.line_of(place)) for name, place in _walk(loaded.data, ()) if name != OWNER
+        NamedGroup(name, place, loaded.line_of(place))
+        for name, place in _walk(loaded.data, ())
+        if name != OWNER
     )
 
 

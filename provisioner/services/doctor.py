@@ -15,7 +15,15 @@ from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 from provisioner import policy_store
 from provisioner.domain.policy.section import Problem
 from provisioner.domain.run import LEASED
-from provisioner.models import PolicyStanding, Run, RunPlan, StateLock, StateVersion, Workspace, WorkspaceResource
+from provisioner.models import (
+    PolicyStanding,
+    Run,
+    RunPlan,
+    StateLock,
+    StateVersion,
+    Workspace,
+    WorkspaceResource,
+)
 from provisioner.rulebook import groups
 from provisioner.services import lease, seals
 
@@ -157,10 +165,14 @@ def _policy() -> Iterator[Trouble]:
     try:
         candidate = policy_store.loaded(standing.version.digest)
     except ImproperlyConfigured as error:
-        yield Trouble("a policy that cannot be read", str(error), "Nothing is judged until another is in force.")
+        yield Trouble(
+            "a policy that cannot be read", str(error), "Nothing is judged until another is in force."
+        )
         return
     for problem in groups.unknown(candidate, set(Group.objects.values_list("name", flat=True))):
-        yield Trouble("a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/.")
+        yield Trouble(
+            "a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/."
+        )
 
 
 def _newer_in_the_cloud(objects: Iterable[CloudObject]) -> Iterator[Trouble]:
