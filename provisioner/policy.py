@@ -86,13 +86,23 @@ def _taken_up(standing: InForce | None) -> InForce:
     return after
 
 
+def file_is_behind() -> bool:
+    """Tell whether a file decides, and holds a good text that is not in force since another came after it."""
+    standing = policy_store.in_force()
+    if settings.DRAWBRIDGE_POLICY_SOURCE != policy_store.FILE or standing is None:
+        return False
+    path = Path(settings.DRAWBRIDGE_POLICY_FILE)
+    found = _read_policy(str(path), _stamp_of(path))
+    return isinstance(found, Loaded) and not standing.refused and found.policy.digest != standing.digest
+
+
 def _is_an_edit(digest: str, standing: InForce | None, stamp: Stamp, *, edited: bool) -> bool:
     """Tell an edit from the file of a machine that is behind the others.
 
     A text that was in force before comes back only when the file was written after the policy in force was activated,
-    or before this process's eyes.
+    or before this process's eyes. So what an operator put into force stays until the file is written anew.
     """
-    if standing is None or standing.source != policy_store.FILE or edited:
+    if standing is None or edited:
         return True
     newest_ns = max((entry[1] for entry in stamp), default=0)
     return newest_ns > standing.activated_at.timestamp() * 1e9 or not policy_store.is_known(digest)

@@ -14,7 +14,17 @@ from django.db import Error as DatabaseError
 from provisioner import notify, queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import dispatch, drift, expire, log_archive, recover, shutdown, sweep, workers
+from provisioner.services import (
+    dispatch,
+    drift,
+    expire,
+    log_archive,
+    policies,
+    recover,
+    shutdown,
+    sweep,
+    workers,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +89,12 @@ def sweep_runs(**_: object) -> None:
 def look_for_workers(**_: object) -> None:
     """Note which workers there are."""
     workers.note(queue.workers())
+
+
+@shared_task(name="provisioner.refresh_policy")
+def refresh_policy(**_: object) -> None:
+    """Look at where the policy comes from."""
+    policies.refresh(now=_now())
 
 
 @shared_task(name="provisioner.archive_logs")

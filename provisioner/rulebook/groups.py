@@ -1,4 +1,4 @@
-"""The groups that a policy names, wherever it names them, so that a misspelt one is found before anybody waits for it."""
+"""The groups that a policy names, so that a misspelt one is found before anybody waits for it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 
-from provisioner import policy_store
+from provisioner import policy, policy_store
 from provisioner.domain.policy.section import Problem
 from provisioner.domain.run import LEASED
 from provisioner.models import (
@@ -160,7 +160,14 @@ def _policy() -> Iterator[Trouble]:
         yield Trouble(
             "a policy that is refused",
             f"{origin.get('path') or origin.get('url')} was edited and cannot be used: {reasons}",
-            f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all that is wrong.",
+            f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all of it.",
+        )
+    if policy.file_is_behind():
+        yield Trouble(
+            "a policy file that is behind",
+            f"{settings.DRAWBRIDGE_POLICY_FILE} holds a policy that was in force before; "
+            f"{standing.version.digest[:12]} came after it.",
+            "Put the newer text into the file, or write the file anew (touch) to take its policy up.",
         )
     try:
         candidate = policy_store.loaded(standing.version.digest)

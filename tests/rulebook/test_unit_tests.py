@@ -59,7 +59,8 @@ class TestWhatIsCompared:
             (BIG, "{approvals: [{group: finops, rule: cost-limit, verdict: approve}]}"),
             (
                 REPLACED,
-                "{findings: [{rule: no-data-loss, level: soft-mandatory}], approvals: [{group: sre, verdict: override}]}",
+                "{findings: [{rule: no-data-loss, level: soft-mandatory}], "
+                "approvals: [{group: sre, verdict: override}]}",
             ),
             (
                 REPLACED,
@@ -77,8 +78,16 @@ class TestWhatIsCompared:
         [
             (BIG, "{}", ["unexpected finops asked to approve by cost-limit"]),
             (BIG, "{approvals: [sre]}", ["expected sre asked, but it was not", "unexpected finops asked"]),
-            (BIG, "{approvals: [{group: finops, rule: unpriced}]}", ["expected finops asked by the rule unpriced", "unexpected"]),
-            (BIG, "{approvals: [{group: finops, verdict: override}]}", ["expected finops asked to override", "unexpected"]),
+            (
+                BIG,
+                "{approvals: [{group: finops, rule: unpriced}]}",
+                ["expected finops asked by the rule unpriced", "unexpected"],
+            ),
+            (
+                BIG,
+                "{approvals: [{group: finops, verdict: override}]}",
+                ["expected finops asked to override", "unexpected"],
+            ),
             (BIG, "{approvals: [finops, finops]}", ["expected finops asked, but it was not"]),
             (REPLACED, "{approvals: [sre]}", ["unexpected soft-mandatory no-data-loss at a.b"]),
             (

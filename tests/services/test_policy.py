@@ -115,6 +115,7 @@ class TestAnEdit:
         backdate(file)
         assert policy.current() == newest
         assert PolicyActivation.objects.count() == 2
+        assert "a policy file that is behind" in {trouble.check for trouble in doctor.examine()}
 
 
 class TestAFolder:
