@@ -191,6 +191,19 @@ chaos: install ## A portal under load whose processes are killed, judged by the 
 	@exec $(BIN)/python -m tests.chaos $(if $(filter-out 0,$(FULL)),--seconds 1500 --kills 200 --quiet,--seconds 75) \
 		$(if $(SEED),--seed $(SEED))
 
+MUTANTS_STAMP := .venv/.installed-mutants-$(firstword $(shell cksum < requirements-mutants.lock))
+
+$(MUTANTS_STAMP): requirements-mutants.lock | install
+	@echo "Installing the packages of requirements-mutants.lock into .venv (once)"
+	$(call install_lock,requirements-mutants.lock,.venv)
+	@touch $@
+
+.PHONY: mutants
+mutants: $(MUTANTS_STAMP) ## Change the rules one thing at a time and count what no test notices (some minutes)
+	@rm -rf mutants
+	@$(BIN)/mutmut run --max-children 2 >.venv/mutants.log 2>&1 || { tail -n 20 .venv/mutants.log; exit 1; }
+	@$(BIN)/python -m tests.mutants
+
 .PHONY: format
 format: install ## Format code and templates
 	$(BIN)/ruff format .
@@ -215,8 +228,9 @@ lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: ne
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded -o requirements-embedded.lock
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded --extra engine -o requirements-engine.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:checkov -o requirements-checkov.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint .venv/constraints.txt --group pyproject.toml:mutants -o requirements-mutants.lock
 
 .PHONY: clean
 clean: ## Remove .venv and caches; the data under var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	rm -rf .venv mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
 	find portal catalog provisioner tests -name __pycache__ -type d -prune -exec rm -rf {} +

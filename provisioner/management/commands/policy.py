@@ -29,7 +29,9 @@ from provisioner.services.policy_dry_run import Effect
 class Command(BaseCommand):
     """Work on policies: read-only but for `activate` and `refresh`."""
 
-    help = "Check, explain, compare, test, dry-run and activate policies: a file, a folder, or a digest of one."
+    help = (
+        "Check, explain, compare, test, dry-run and activate policies: a file, a folder, or a digest of one."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
