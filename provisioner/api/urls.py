@@ -10,6 +10,7 @@ from provisioner.api import (
     drift,
     evaluations,
     organisation,
+    policies,
     requests,
     runs,
     states,
@@ -29,5 +30,6 @@ urlpatterns: list[Any] = [
     *transfers.urlpatterns,
     *states.urlpatterns,
     *organisation.urlpatterns,
+    *policies.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

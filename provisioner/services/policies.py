@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ImproperlyConfigured
 
 from catalog.git import Checkout, GitLimits, checked_out
 from catalog.sources import GitSource, UnfitSource, git_source
@@ -17,7 +18,7 @@ from provisioner import policy, policy_store
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.policy.section import PolicyError, Problem
 from provisioner.models import PolicyStanding, PolicyVersion
-from provisioner.policy_store import EDITED, FILE, GIT, InForce
+from provisioner.policy_store import GIT, InForce
 from provisioner.rulebook import file as policy_file
 from provisioner.rulebook import groups, unit_tests
 from provisioner.rulebook.diff import RuleChange, diff
@@ -60,6 +61,26 @@ class Checked:
     text: str
     loaded: Loaded | None
     problems: tuple[Problem, ...]
+
+    @property
+    def digest(self) -> str:
+        """The digest by which it would be known; empty for what is no text."""
+        return self.loaded.policy.digest if self.loaded is not None else ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a text would change: against the policy in force, and to the unit tests."""
+
+    checked: Checked
+    changes: tuple[RuleChange, ...] = ()
+    tests: tuple[Result, ...] = ()
+    tests_problem: str = ""
+
+    @property
+    def failed(self) -> int:
+        """How many tests fail."""
+        return sum(bool(result.failures) for result in self.tests)
 
 
 def check(text: str) -> Checked:
@@ -104,6 +125,34 @@ def version_named(digest: str) -> PolicyVersion:
 def changes(old: Loaded, new: Loaded) -> tuple[RuleChange, ...]:
     """Return what differs between two policies, in words."""
     return diff(old, new)
+
+
+def preview(text: str, *, against: Loaded | None = None) -> Preview:
+    """Say all that is wrong with a text, what it changes (`against` None: the policy in force), and its tests."""
+    checked = check(text)
+    if checked.loaded is None:
+        return Preview(checked)
+    old = in_force()[1] if against is None else against
+    try:
+        return Preview(checked, changes(old, checked.loaded), test_results(checked.loaded))
+    except PolicyError as error:
+        return Preview(checked, changes(old, checked.loaded), (), str(error))
+
+
+def read_kept(version: PolicyVersion) -> Loaded | None:
+    """Return a version as a policy, or None when this portal cannot read it any more."""
+    try:
+        return policy_store.loaded(version.digest)
+    except ImproperlyConfigured:
+        return None
+
+
+def read_text(text: str) -> Loaded | None:
+    """Return a text as a policy, or None when this portal cannot read it."""
+    try:
+        return policy_file.load(text.encode("utf-8", "surrogatepass"))
+    except PolicyError:
+        return None
 
 
 def test_results(loaded: Loaded) -> tuple[Result, ...]:
@@ -206,6 +255,3 @@ def _from_git(standing: InForce, now: datetime, fetch: Fetch) -> tuple[Problem, 
     except policy_store.PolicyMoved:
         return ()  # another worker took it up
     return ()
-
-
-__all__ = ["EDITED", "FILE", "GIT", "Checked", "InvalidPolicy", "Refreshed", "check", "in_force", "refresh"]

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from catalog import manifest as catalog_manifest
@@ -22,19 +23,29 @@ from provisioner import selectors
 from provisioner.domain import judging
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate, Unpriced
+from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding
 from provisioner.domain.judging import Judgement
 from provisioner.domain.plan import PlanFormatError
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.run import RunKind
 from provisioner.models import Run
-from provisioner.services import judge, lifecycle
+from provisioner.services import judge, lifecycle, policies
 
 log = structlog.get_logger(__name__)
 
 LAST = 200
 LAST_MAX = 2000
+WAIT_S = 20.0  # for a page and a call of the API
 _CHUNK = 25
+
+
+class SeesTooLittle(Refusal):
+    """The person sees the runs of few teams, and may not have the portal judge everybody's."""
+
+    code = "approvers_only"
+    status = 403
+    title = "Only platform, finops and sre try out policies"
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,31 @@ def dry_run(
         if on_effect is not None:
             on_effect(effect)
     return result
+
+
+def for_person(
+    text: str, *, person: User, last: int = LAST, now: datetime, clock: Callable[[], float]
+) -> DryRun:
+    """Dry-run a text against the policy in force, as long as somebody waits for the answer.
+
+    Raises SeesTooLittle and InvalidPolicy.
+    """
+    if not selectors.groups_of(person) & selectors.SEES_ALL:
+        raise SeesTooLittle(
+            "A dry run judges the runs of every team, so it is for those who decide about them. Ask one of platform, "
+            "finops or sre for it; /policy/ says what holds now."
+        )
+    candidate = policies.refuse_bad(text)
+    _, in_force = policies.in_force()
+    return dry_run(
+        candidate.policy,
+        in_force.policy,
+        runs=selectors.runs_visible_to(person),
+        last=last,
+        now=now,
+        clock=clock,
+        budget_s=WAIT_S,
+    )
 
 
 def judged(run: Run, policy: Policy, *, now: datetime) -> tuple[Judgement, bool]:

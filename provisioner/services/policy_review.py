@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
 from provisioner import policy_store, selectors
 from provisioner.domain.errors import FieldError, Refusal
@@ -83,7 +84,7 @@ class InvalidProposal(Refusal):
     title = "The proposal cannot be taken as it is"
 
 
-def proposals_visible_to(user: User) -> object:
+def proposals_visible_to(user: User) -> QuerySet[PolicyProposal]:
     """Return the proposals, newest first. Raises NotPlatform."""
     _refuse_outsiders(user, "see")
     return PolicyProposal.objects.select_related("author", "decided_by", "base").order_by(

@@ -112,7 +112,7 @@ class TestApprove:
         assert [change.key for change in review.changed_since(stale)] == [
             "approvals.finops.above_usd_month.production"
         ]
-        with pytest.raises(review.StaleBase, match="approvals.finops.above_usd_month.production changed"):
+        with pytest.raises(review.StaleBase, match=r"approvals\.finops\.above_usd_month\.production changed"):
             approve(stale, second)
         assert PolicyProposal.objects.get(pk=stale.pk).state == "open"
         base = policy.current().digest
