@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8000
 EXIT ?=
-PYTEST_ARGS ?= -n 2 --dist loadscope
+PYTEST_ARGS ?= -n 2 --dist loadscope --no-loadscope-reorder
 export PORT
 
 # The first of these that is Python 3.11 to 3.13. PYTHON= on the command line is taken as it is.
