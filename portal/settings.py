@@ -83,6 +83,10 @@ DRAWBRIDGE_POLICY_FILE = Path(
 ).resolve()
 # Where the policy in force comes from: "file" (a file, or a folder of them), "git", or "edited" in the portal.
 DRAWBRIDGE_POLICY_SOURCE = env.str("DRAWBRIDGE_POLICY_SOURCE", default="file")
+if DRAWBRIDGE_POLICY_SOURCE not in ("file", "git", "edited"):
+    raise ImproperlyConfigured(
+        f"DRAWBRIDGE_POLICY_SOURCE is {DRAWBRIDGE_POLICY_SOURCE!r}: set it to file, git or edited."
+    )
 DRAWBRIDGE_POLICY_GIT_URL = env.str("DRAWBRIDGE_POLICY_GIT_URL", default="")
 DRAWBRIDGE_POLICY_GIT_REF = env.str("DRAWBRIDGE_POLICY_GIT_REF", default="main")
 DRAWBRIDGE_POLICY_GIT_PATH = env.str("DRAWBRIDGE_POLICY_GIT_PATH", default="")

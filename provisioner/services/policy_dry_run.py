@@ -213,8 +213,16 @@ def for_person(
     )
 
 
-def judged(run: Run, policy: Policy, *, now: datetime) -> tuple[Judgement, bool]:
-    """Return what a policy says to a stored run, and whether it is about its plan. Raises PlanFormatError."""
+@dataclass(frozen=True)
+class Stored:
+    """A run as it can be judged again by any policy: its plan where it has one, else its parameters."""
+
+    planned: bool
+    judged_by: Callable[[Policy], Judgement]
+
+
+def stored(run: Run, *, now: datetime) -> Stored:
+    """Read what is kept of a run, once for all policies. Raises PlanFormatError and what a sealed plan raises."""
     manifest = catalog_manifest.from_json(run.item_version.manifest)
     workspace = run.workspace
     context = judge.context_of(
@@ -229,27 +237,25 @@ def judged(run: Run, policy: Policy, *, now: datetime) -> tuple[Judgement, bool]
         ttl_days=run.request.ttl_days,
         now=now,
     )
-    stored = getattr(run, "estimate", None)
-    estimate = None if stored is None else _estimate(stored.usd_month, stored.unpriced)
+    kept = getattr(run, "estimate", None)
     said_before = tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE)
     tools = judge.tools_for(manifest, run_id=str(run.pk))
     plan = selectors.plan_view(run)
-    if plan is None:
-        return (
-            judging.judge_parameters(
-                run.variables,
-                judge.skeleton(manifest, run.variables),
-                context=context,
-                policy=policy,
-                rules=judge.parameter_rules(manifest),
-                said_before=said_before,
-                tools=tools,
-            ),
-            False,
+
+    def by_parameters(policy: Policy) -> Judgement:
+        return judging.judge_parameters(
+            run.variables,
+            judge.skeleton(manifest, run.variables),
+            context=context,
+            policy=policy,
+            rules=judge.parameter_rules(manifest),
+            said_before=said_before,
+            tools=tools,
         )
-    before = Decimal(0) if stored is None else stored.usd_month - stored.delta_usd_month
-    return (
-        judging.judge_plan(
+
+    def by_plan(policy: Policy) -> Judgement:
+        assert plan is not None
+        return judging.judge_plan(
             plan,
             parameters=run.variables,
             context=context,
@@ -257,18 +263,17 @@ def judged(run: Run, policy: Policy, *, now: datetime) -> tuple[Judgement, bool]
             rules=judge.parameter_rules(manifest),
             expected_tags=run.tags,
             said_before=said_before,
-            before_usd_month=before,
+            before_usd_month=Decimal(0) if kept is None else kept.usd_month - kept.delta_usd_month,
             tools=tools,
-            estimate=estimate,
-        ),
-        True,
-    )
+            estimate=None if kept is None else _estimate(kept.usd_month, kept.unpriced),
+        )
+
+    return Stored(plan is not None, by_parameters if plan is None else by_plan)
 
 
 def _effect(run: Run, candidate: Policy, in_force: Policy, now: datetime) -> Effect:
-    before, planned = judged(run, in_force, now=now)
-    after, _ = judged(run, candidate, now=now)
-    return Effect(run, planned, before, after)
+    found = stored(run, now=now)
+    return Effect(run, found.planned, found.judged_by(in_force), found.judged_by(candidate))
 
 
 def _estimate(usd_month: Decimal, unpriced: list[Mapping[str, Any]]) -> Estimate:

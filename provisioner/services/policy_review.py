@@ -168,8 +168,10 @@ def approve(proposal_id: int, *, digest: str, comment: str, approver: User, now:
         raise OwnProposal(
             "You wrote this change, so another platform engineer must approve it. It waits for them."
         )
+    failing = 0
     if proposal.state == OPEN and proposal.digest == digest:
         policies.refuse_bad(proposal.text)  # groups may be gone since it was written
+        failing = _failing(proposal)
     with transaction.atomic():
         locked = PolicyProposal.objects.select_for_update().get(pk=proposal.pk)
         if locked.state != OPEN:
@@ -196,7 +198,7 @@ def approve(proposal_id: int, *, digest: str, comment: str, approver: User, now:
             )
         except policy_store.PolicyMoved as error:
             raise _stale(proposal.base.digest) from error
-        _close(locked, APPROVED, comment, approver, now)
+        _close(locked, APPROVED, comment, approver, now, failing_tests=failing)
     proposal.refresh_from_db()
     return proposal
 
@@ -281,13 +283,20 @@ def _end(proposal: PolicyProposal, state: str, comment: str, actor: User, now: d
     return proposal
 
 
-def _close(proposal: PolicyProposal, state: str, comment: str, actor: User, now: datetime) -> None:
+def _close(
+    proposal: PolicyProposal, state: str, comment: str, actor: User, now: datetime, **more: object
+) -> None:
     moved = PolicyProposal.objects.filter(pk=proposal.pk, state=OPEN).update(
         state=state, comment=comment, decided_by=actor, decided_at=now
     )
     if moved != 1:
         raise _closed(proposal.pk)
-    _audit(f"policy.proposal_{state}", proposal, actor, now, comment=comment)
+    _audit(f"policy.proposal_{state}", proposal, actor, now, comment=comment, **more)
+
+
+def _failing(proposal: PolicyProposal) -> int:
+    """Return how many unit tests fail: whoever approves has seen it, and the trail keeps it."""
+    return policies.preview(proposal.text).failed
 
 
 def _audit(action: str, proposal: PolicyProposal, actor: User, now: datetime, **more: object) -> None:

@@ -69,6 +69,7 @@ class TestApprove:
         )
         acts = ["policy.propose", "policy.activate", "policy.proposal_approved"]
         assert list(AuditEvent.objects.order_by("id").values_list("action", flat=True)) == acts
+        assert AuditEvent.objects.get(action="policy.proposal_approved").detail["failing_tests"] == 1
 
     def test_is_refused_to_the_author_and_that_is_audited(self, org: Organisation, second: User) -> None:
         proposal = propose(org)

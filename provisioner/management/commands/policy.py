@@ -92,12 +92,12 @@ class Command(BaseCommand):
         found = self._policy(options["policy"])
         if options["run"]:
             run = _run(options["run"])
-            said, planned = policy_dry_run.judged(run, found.policy, now=timezone.now())
+            kept = policy_dry_run.stored(run, now=timezone.now())
             self.stdout.write(
-                f"{run.kind} of {run.workspace.name}, judged by its {'plan' if planned else 'parameters'}; facts as "
-                "known now"
+                f"{run.kind} of {run.workspace.name}, judged by its {'plan' if kept.planned else 'parameters'}; "
+                "facts as known now"
             )
-            self._said(found, said)
+            self._said(found, kept.judged_by(found.policy))
         elif options["item"]:
             self._said(found, _judged_order(found, options))
         else:
