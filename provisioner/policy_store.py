@@ -18,7 +18,7 @@ from provisioner.domain.errors import Refusal
 from provisioner.domain.policy.section import PolicyError, Problem
 from provisioner.models import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
 from provisioner.rulebook import file as policy_file
-from provisioner.rulebook import groups
+from provisioner.rulebook import names
 from provisioner.rulebook.file import Loaded
 
 log = structlog.get_logger(__name__)
@@ -202,7 +202,7 @@ def group_problems(candidate: Loaded, standing: InForce | None) -> tuple[Problem
         return ()
     known = set(Group.objects.values_list("name", flat=True))
     try:
-        known |= {group.name for group in groups.named(loaded(standing.digest))}
+        known |= {group.name for group in names.groups(loaded(standing.digest))}
     except ImproperlyConfigured:
         log.warning("policy.unreadable", digest=standing.digest)
-    return groups.unknown(candidate, known)
+    return names.unknown_groups(candidate, known)

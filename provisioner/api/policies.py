@@ -74,6 +74,7 @@ class PolicyPreview(ApiView):
             "digest": preview.checked.digest,
             "usable": preview.checked.loaded is not None,
             "problems": [asdict(problem) for problem in preview.checked.problems],
+            "warnings": [asdict(problem) for problem in preview.checked.warnings],
             "changes": [asdict(change) for change in preview.changes],
             "tests": [
                 {

@@ -24,7 +24,7 @@ from provisioner.models import (
     Workspace,
     WorkspaceResource,
 )
-from provisioner.rulebook import groups
+from provisioner.rulebook import names
 from provisioner.services import lease, seals
 
 # A lease that ended this many sweeps ago should have been found by one.
@@ -176,7 +176,7 @@ def _policy() -> Iterator[Trouble]:
             "a policy that cannot be read", str(error), "Nothing is judged until another is in force."
         )
         return
-    for problem in groups.unknown(candidate, set(Group.objects.values_list("name", flat=True))):
+    for problem in names.unknown_groups(candidate, set(Group.objects.values_list("name", flat=True))):
         yield Trouble(
             "a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/."
         )

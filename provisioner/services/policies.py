@@ -13,14 +13,15 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
 
 from catalog.git import Checkout, GitLimits, checked_out
+from catalog.models import Environment
 from catalog.sources import GitSource, UnfitSource, git_source
 from provisioner import policy, policy_store
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.policy.section import PolicyError, Problem
 from provisioner.models import PolicyStanding, PolicyVersion
-from provisioner.policy_store import GIT, InForce
+from provisioner.policy_store import EDITED, GIT, InForce
 from provisioner.rulebook import file as policy_file
-from provisioner.rulebook import groups, unit_tests
+from provisioner.rulebook import names, unit_test_file, unit_tests
 from provisioner.rulebook.diff import RuleChange, diff
 from provisioner.rulebook.file import Loaded
 from provisioner.rulebook.unit_tests import Result
@@ -56,11 +57,12 @@ class UnknownVersion(Refusal):
 
 @dataclass(frozen=True)
 class Checked:
-    """A text with all that is wrong with it; without problems it is `loaded`."""
+    """A text with all that is wrong with it; without problems it is `loaded`. `warnings` stop nothing."""
 
     text: str
     loaded: Loaded | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -84,13 +86,19 @@ class Preview:
 
 
 def check(text: str) -> Checked:
-    """Look at a text as an edit would be looked at that is to come into force: its groups must exist."""
+    """Look at a text as an edit would be looked at that is to come into force: its groups must exist.
+
+    An environment that does not exist is a warning: it may be made later.
+    """
     try:
         loaded = policy_file.load(text.encode("utf-8", "surrogatepass"))
     except PolicyError as error:
         return Checked(text, None, error.problems)
-    problems = groups.unknown(loaded, frozenset(Group.objects.values_list("name", flat=True)))
-    return Checked(text, None if problems else loaded, problems)
+    problems = names.unknown_groups(loaded, frozenset(Group.objects.values_list("name", flat=True)))
+    warnings = names.unknown_environments(
+        loaded, frozenset(Environment.objects.values_list("slug", flat=True))
+    )
+    return Checked(text, None if problems else loaded, problems, warnings)
 
 
 def refuse_bad(text: str) -> Loaded:
@@ -160,7 +168,7 @@ def test_results(loaded: Loaded) -> tuple[Result, ...]:
     name = settings.DRAWBRIDGE_POLICY_TESTS
     if not name or not Path(name).exists():
         return ()
-    cases = unit_tests.read_path(Path(name))
+    cases = unit_test_file.read_path(Path(name))
     return tuple(
         unit_tests.run(cases, loaded.policy, book=policy.price_book("us-east-1"), taggable=policy.taggable)
     )
@@ -201,6 +209,9 @@ def refresh(*, now: datetime, fetch: Fetch = checked_out) -> Refreshed:
         assert after is not None
         return Refreshed(after.digest, after.digest != standing.digest, problems)
     PolicyStanding.objects.update(looked_at=now)
+    if settings.DRAWBRIDGE_POLICY_SOURCE == EDITED:
+        policy_store.note_mended(standing)  # what a file or a repository brought before no longer matters
+        return Refreshed(standing.digest, False)
     problems = tuple(Problem(**problem) for problem in standing.refused.get("problems", ()))  # type: ignore[attr-defined]
     return Refreshed(standing.digest, before is None or before.digest != standing.digest, problems)
 

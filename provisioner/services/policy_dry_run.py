@@ -80,12 +80,12 @@ class Effect:
     @property
     def newly_asked(self) -> tuple[StepSpec, ...]:
         """The steps of groups that only the changed policy asks, or asks for another verdict."""
-        return _more(self.before.steps, self.after.steps)
+        return _more(_asked(self.before), _asked(self.after))
 
     @property
     def no_longer_asked(self) -> tuple[StepSpec, ...]:
         """The steps of groups that only the policy in force asks, or asks for another verdict."""
-        return _more(self.after.steps, self.before.steps)
+        return _more(_asked(self.after), _asked(self.before))
 
     @property
     def new_findings(self) -> tuple[Finding, ...]:
@@ -297,6 +297,11 @@ def _by_place(findings: Iterable[Finding]) -> dict[tuple[str, str, int], Finding
         found[(*place, seen[place])] = finding
         seen[place] += 1
     return found
+
+
+def _asked(said: Judgement) -> tuple[StepSpec, ...]:
+    """Return who would be asked: nobody about what is refused."""
+    return () if said.refused else said.steps
 
 
 def _more(some: tuple[StepSpec, ...], others: tuple[StepSpec, ...]) -> tuple[StepSpec, ...]:

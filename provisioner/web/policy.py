@@ -236,7 +236,7 @@ def lines(text: str, problems: Sequence[Problem]) -> list[TextLine]:
     """Return the lines of a text with their problems."""
     return [
         TextLine(number, line, [problem for problem in problems if problem.line == number])
-        for number, line in enumerate(text.split("\n"), start=1)
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1)
     ]
 
 

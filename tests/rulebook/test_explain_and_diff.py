@@ -11,7 +11,7 @@ from provisioner.rulebook import file as policy_file
 from provisioner.rulebook.diff import ChangeKind, diff
 from provisioner.rulebook.explain import explain
 from provisioner.rulebook.file import Loaded
-from provisioner.rulebook.groups import named, unknown
+from provisioner.rulebook.names import environments, groups, unknown_environments, unknown_groups
 
 SHIPPED = (Path(__file__).resolve().parents[2] / "portal" / "policy" / "default.yaml").read_text()
 LOADED = policy_file.load(SHIPPED.encode())
@@ -106,8 +106,8 @@ class TestDiff:
 
 
 class TestGroups:
-    def test_are_found_wherever_they_are_named(self) -> None:
-        assert {group.name for group in named(LOADED)} == {"sre"}
+    def test_are_found_wherever_they_are_groups(self) -> None:
+        assert {group.name for group in groups(LOADED)} == {"sre"}
         data = made(
             {
                 "approvals": {
@@ -116,11 +116,32 @@ class TestGroups:
                 }
             }
         )
-        assert {group.name for group in named(data)} == {"finops", "sre", "x"}
+        assert {group.name for group in groups(data)} == {"finops", "sre", "x"}
 
     def test_that_do_not_exist_are_named_with_their_line(self) -> None:
-        (problem,) = unknown(edited("recovery_group: sre", "recovery_group: wizards"), {"sre", "finops"})
+        (problem,) = unknown_groups(
+            edited("recovery_group: sre", "recovery_group: wizards"), {"sre", "finops"}
+        )
         assert problem.place == "approvals.recovery_group"
         assert "recovery_group" in SHIPPED.splitlines()[problem.line - 1]
         assert "wizards" in problem.what
         assert "finops, sre" in problem.fix
+
+
+class TestEnvironments:
+    def test_are_found_as_keys_and_in_lists(self) -> None:
+        assert {one.name for one in environments(LOADED)} == {"development", "staging", "production"}
+        data = made(
+            {
+                "guardrails": {
+                    "rules": [{"environments": ["a", "*"]}, {"environment": "b"}, {"environments": {"c": 1}}]
+                }
+            }
+        )
+        assert {one.name for one in environments(data)} == {"a", "b", "c"}
+
+    def test_that_do_not_exist_are_named_with_what_was_meant(self) -> None:
+        changed = edited("production: ", "prodution: ")
+        (problem,) = unknown_environments(changed, {"development", "staging", "production"})
+        assert problem.place == "approvals.finops.above_usd_month.prodution"
+        assert "Did you mean production?" in problem.fix

@@ -11,7 +11,7 @@ import pytest
 from provisioner.domain.cost import PriceBook
 from provisioner.domain.policy.section import PolicyError
 from provisioner.rulebook import file as policy_file
-from provisioner.rulebook import unit_tests
+from provisioner.rulebook import unit_test_file, unit_tests
 from provisioner.rulebook.unit_tests import Case, Result
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,12 +37,12 @@ def results(text: str, plans: dict[str, bytes] | None = None) -> list[Result]:
             raise FileNotFoundError(2, "No such file or directory")
         return (plans or {})[name]
 
-    cases = unit_tests.read(text.encode(), "tests.yaml", plan_of=plan_of)
+    cases = unit_test_file.read(text.encode(), "tests.yaml", plan_of=plan_of)
     return list(unit_tests.run(cases, POLICY, book=BOOK, taggable=lambda type_: type_.startswith("aws_db")))
 
 
 class TestTheShippedPolicy:
-    CASES = unit_tests.read_path(SHIPPED.parent / "tests")
+    CASES = unit_test_file.read_path(SHIPPED.parent / "tests")
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     def test_passes_its_own_tests(self, case: Case) -> None:
@@ -190,4 +190,18 @@ class TestWhatIsGiven:
     @pytest.mark.parametrize("raw", [b"\xff", b"tests: [", b"[]", b"tests: 3", b""])
     def test_is_refused_when_it_is_no_file_of_tests(self, raw: bytes) -> None:
         with pytest.raises(PolicyError):
-            unit_tests.read(raw, "tests.yaml", plan_of=lambda name: b"")
+            unit_test_file.read(raw, "tests.yaml", plan_of=lambda name: b"")
+
+
+class TestReport:
+    def test_reads_like_a_test_runner(self) -> None:
+        text = (
+            "tests:\n"
+            "  - {name: good, given: {environment: x}, expect: {}}\n"
+            f"  - {{name: bad, given: {BIG}, expect: {{}}}}\n"
+        )
+        lines = list(unit_tests.report(results(text)))
+        assert lines[0] == "ok   tests.yaml:2 good"
+        assert lines[1] == "FAIL tests.yaml:3 bad"
+        assert lines[2].strip().startswith("unexpected finops asked")
+        assert lines[3:] == ["1 passed, 1 failed"]

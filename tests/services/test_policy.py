@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from provisioner import policy, policy_store
 from provisioner.models import AuditEvent, PolicyActivation, PolicyStanding, PolicyVersion
-from provisioner.services import doctor
+from provisioner.services import doctor, policies
 from tests.conftest import Organisation
 
 SHIPPED = Path(configured.DRAWBRIDGE_POLICY_FILE).read_text()
@@ -165,6 +165,13 @@ class TestWhatIsInForce:
         before = policy.current()
         file.write_text(CHANGED)
         assert policy.current() == before
+
+    def test_forgets_a_refused_edit_of_the_file_where_people_edit_it(self, file: Path, settings: Any) -> None:
+        file.write_text("approvals: [")
+        policy.current()
+        settings.DRAWBRIDGE_POLICY_SOURCE = "edited"
+        assert policies.refresh(now=datetime.now(UTC)).problems == ()
+        assert PolicyStanding.objects.get().refused == {}
 
     def test_begins_with_the_file_where_people_edit_it(
         self, org: Organisation, tmp_path: Path, settings: Any

@@ -117,6 +117,10 @@ class TestCommand:
     def test_checks(self, org: Organisation, strict: str, tmp_path: Path, capsys: Any) -> None:
         call_command("policy", "check", strict)
         assert "digest" in capsys.readouterr().out
+        misspelt = tmp_path / "misspelt.yaml"
+        misspelt.write_text(STRICT.replace("production: ", "prodution: "))
+        call_command("policy", "check", str(misspelt))
+        assert "warning: line 11: approvals.finops.above_usd_month.prodution" in capsys.readouterr().err
         bad = tmp_path / "bad.yaml"
         bad.write_text(
             STRICT.replace("finops:", "finnops:").replace("recovery_group: sre", "recovery_group: 3")

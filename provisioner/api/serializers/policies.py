@@ -123,6 +123,7 @@ class PolicyPreviewSerializer(serializers.Serializer[Any]):
     digest = serializers.CharField(read_only=True)
     usable = serializers.BooleanField(read_only=True)
     problems = PolicyProblemSerializer(many=True, read_only=True)
+    warnings = PolicyProblemSerializer(many=True, read_only=True, help_text="What stops nothing.")
     changes = RuleChangeSerializer(many=True, read_only=True)
     tests = PolicyTestSerializer(many=True, read_only=True)
 

@@ -18,7 +18,7 @@ from provisioner.domain.judging import Judgement
 from provisioner.domain.policy.section import PolicyError
 from provisioner.domain.run import RunKind
 from provisioner.models import PolicyActivation, PolicyVersion, Run
-from provisioner.rulebook import unit_tests
+from provisioner.rulebook import unit_test_file, unit_tests
 from provisioner.rulebook.diff import diff
 from provisioner.rulebook.explain import RuleWords, explain
 from provisioner.rulebook.file import Loaded
@@ -79,9 +79,12 @@ class Command(BaseCommand):
                 self.stderr.write(f"{options['policy']}: {problem}")
             self.stderr.write(f"{len(error.problems)} problem(s).")
             return True
-        problems = policies.check(found.text).problems
+        checked = policies.check(found.text)
+        problems = checked.problems
         for problem in problems:
             self.stderr.write(f"{options['policy']}: {problem}")
+        for warning in checked.warnings:
+            self.stderr.write(f"{options['policy']}: warning: {warning}")
         if not problems:
             self.stdout.write(
                 f"{options['policy']}: {len(explain(found))} rules, digest {found.policy.digest}"
@@ -141,20 +144,15 @@ class Command(BaseCommand):
         found = self._policy(options["policy"])
         paths = options["tests"] or [Path(settings.DRAWBRIDGE_POLICY_TESTS)]
         try:
-            cases = [case for path in paths for case in unit_tests.read_path(path)]
+            cases = [case for path in paths for case in unit_test_file.read_path(path)]
         except PolicyError as error:
             raise CommandError(str(error)) from error
-        failed = 0
-        for result in unit_tests.run(
-            cases, found.policy, book=policy.price_book("us-east-1"), taggable=policy.taggable
-        ):
-            case = result.case
-            self.stdout.write(f"{'FAIL' if result.failures else 'ok  '} {case.file}:{case.line} {case.name}")
-            for failure in result.failures:
-                self.stdout.write(f"       {failure}")
-            failed += bool(result.failures)
-        self.stdout.write(f"{len(cases) - failed} passed, {failed} failed")
-        return bool(failed) or not cases
+        results = list(
+            unit_tests.run(cases, found.policy, book=policy.price_book("us-east-1"), taggable=policy.taggable)
+        )
+        for line in unit_tests.report(results):
+            self.stdout.write(line)
+        return not results or any(result.failures for result in results)
 
     def _dry_run(self, options: dict[str, Any]) -> None:
         candidate = self._policy(options["policy"])
