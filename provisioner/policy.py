@@ -39,7 +39,7 @@ def current() -> Policy:
     there is none before it.
     """
     standing = policy_store.in_force()
-    if settings.DRAWBRIDGE_POLICY_SOURCE == policy_store.FILE or standing is None:
+    if standing is None or settings.DRAWBRIDGE_POLICY_SOURCE == standing.comes_from == policy_store.FILE:
         standing = _taken_up(standing)
     return policy_store.loaded(standing.digest).policy
 
@@ -86,10 +86,15 @@ def _taken_up(standing: InForce | None) -> InForce:
     return after
 
 
+def look_anew() -> None:
+    """Take the file for edited at the next look, whatever its age: somebody chose it."""
+    _looked[str(Path(settings.DRAWBRIDGE_POLICY_FILE))] = ()
+
+
 def file_is_behind() -> bool:
     """Tell whether a file decides, and holds a good text that is not in force since another came after it."""
     standing = policy_store.in_force()
-    if settings.DRAWBRIDGE_POLICY_SOURCE != policy_store.FILE or standing is None:
+    if standing is None or not settings.DRAWBRIDGE_POLICY_SOURCE == standing.comes_from == policy_store.FILE:
         return False
     path = Path(settings.DRAWBRIDGE_POLICY_FILE)
     found = _read_policy(str(path), _stamp_of(path))

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
@@ -40,7 +41,7 @@ class InForce:
 
     version_id: int
     digest: str
-    source: str
+    comes_from: str
     activated_at: datetime
     refused: Mapping[str, object]
 
@@ -48,7 +49,7 @@ class InForce:
 def in_force() -> InForce | None:
     """Return which version is in force; None before there was one."""
     row = PolicyStanding.objects.values_list(
-        "version_id", "version__digest", "version__source", "activated_at", "refused"
+        "version_id", "version__digest", "comes_from", "activated_at", "refused"
     ).first()
     return None if row is None else InForce(*row)
 
@@ -123,20 +124,24 @@ def activate(
 
     One conditional update decides among several at once. Raises PolicyMoved, and changes nothing then.
     """
-    seen = {} if seen_digest is None else {"seen_digest": seen_digest}
+    columns: dict[str, object] = {
+        "version": version,
+        "activated_at": now,
+        "activated_by": actor,
+    }
+    if instead_of is None or proposal is not None:
+        columns["comes_from"] = settings.DRAWBRIDGE_POLICY_SOURCE if proposal is None else EDITED
+    if seen_digest is not None:
+        columns["seen_digest"] = seen_digest
     with transaction.atomic():
         if instead_of is None:
             try:
                 with transaction.atomic():
-                    PolicyStanding.objects.create(
-                        version=version, activated_at=now, activated_by=actor, **seen
-                    )
+                    PolicyStanding.objects.create(**columns)
             except IntegrityError as error:
                 raise PolicyMoved("Another process put the first policy into force. Look again.") from error
         else:
-            moved = PolicyStanding.objects.filter(version_id=instead_of).update(
-                version=version, activated_at=now, activated_by=actor, refused={}, **seen
-            )
+            moved = PolicyStanding.objects.filter(version_id=instead_of).update(refused={}, **columns)
             if moved != 1:
                 raise PolicyMoved(
                     "Another version of the policy came into force since you looked. Read that one, then decide anew."

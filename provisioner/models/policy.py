@@ -36,9 +36,10 @@ class PolicyVersion(models.Model):
 class PolicyStanding(models.Model):
     """The one row that says which version is in force, and what the source last brought.
 
-    `version` moves by a conditional update alone (policy_store.activate). `seen_digest` is the content that was last
-    read from a Git repository; `refused` holds the newest edit that could not be taken up: `at`, `origin` and
-    `problems` (place, line, what, fix), empty when there is none.
+    `version` moves by a conditional update alone (policy_store.activate). `comes_from` is the source that people chose
+    last: a process that is set to another one does not change what is in force by itself. `seen_digest` is the content
+    that was last read from a Git repository; `refused` holds the newest edit that could not be taken up: `at`, `origin`
+    and `problems` (place, line, what, fix), empty when there is none.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -47,12 +48,16 @@ class PolicyStanding(models.Model):
     activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    comes_from = models.CharField(max_length=16)
     seen_digest = models.CharField(max_length=64, blank=True)
     looked_at = models.DateTimeField(null=True, blank=True)
     refused = models.JSONField(default=dict)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="policy_standing_one_row")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="policy_standing_one_row"),
+            models.CheckConstraint(condition=Q(comes_from__in=SOURCES), name="policy_standing_source_known"),
+        ]
 
     def __str__(self) -> str:
         return f"in force: {self.version_id}"

@@ -25,7 +25,7 @@ from provisioner.models import (
     WorkspaceResource,
 )
 from provisioner.rulebook import names
-from provisioner.services import lease, seals
+from provisioner.services import lease, policies, seals
 
 # A lease that ended this many sweeps ago should have been found by one.
 _SWEEPS = 20
@@ -162,6 +162,8 @@ def _policy() -> Iterator[Trouble]:
             f"{origin.get('path') or origin.get('url')} was edited and cannot be used: {reasons}",
             f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all of it.",
         )
+    if (switched := policies.source_problem()) is not None:
+        yield Trouble("a policy from another source", switched.what, switched.fix)
     if policy.file_is_behind():
         yield Trouble(
             "a policy file that is behind",

@@ -194,26 +194,50 @@ class Refreshed:
     problems: tuple[Problem, ...] = ()
 
 
-def refresh(*, now: datetime, fetch: Fetch = checked_out) -> Refreshed:
+def refresh(*, now: datetime, fetch: Fetch = checked_out, switch: bool = False) -> Refreshed:
     """Look at where the policy comes from, and take up what is new there.
 
-    What cannot be reached or used is noted, and the last good policy stays in force.
+    What cannot be reached or used is noted, and the last good policy stays in force. A process that is set to another
+    source than the last one changes nothing, unless somebody says to `switch`.
     """
     before = policy_store.in_force()
+    source = settings.DRAWBRIDGE_POLICY_SOURCE
+    if switch and before is not None and before.comes_from != source:
+        PolicyStanding.objects.update(comes_from=source, seen_digest="", refused={})
+        policy.look_anew()
     policy.current()
     standing = policy_store.in_force()
     assert standing is not None, "current() puts the first one into force"
-    if settings.DRAWBRIDGE_POLICY_SOURCE == GIT:
+    if standing.comes_from != source:
+        return Refreshed(standing.digest, False, (_switched(standing.comes_from, source),))
+    if source == GIT:
         problems = _from_git(standing, now, fetch)
         after = policy_store.in_force()
         assert after is not None
         return Refreshed(after.digest, after.digest != standing.digest, problems)
     PolicyStanding.objects.update(looked_at=now)
-    if settings.DRAWBRIDGE_POLICY_SOURCE == EDITED:
+    if source == EDITED:
         policy_store.note_mended(standing)  # what a file or a repository brought before no longer matters
         return Refreshed(standing.digest, False)
     problems = tuple(Problem(**problem) for problem in standing.refused.get("problems", ()))  # type: ignore[attr-defined]
     return Refreshed(standing.digest, before is None or before.digest != standing.digest, problems)
+
+
+def _switched(last: str, source: str) -> Problem:
+    return Problem(
+        "",
+        0,
+        f"The policy in force comes from the source {last}, but this process is set to {source}.",
+        f"Set DRAWBRIDGE_POLICY_SOURCE={last}, or switch to {source}: manage.py policy refresh.",
+    )
+
+
+def source_problem() -> Problem | None:
+    """Return what is wrong when this process is set to another source than the policy in force comes from."""
+    standing, source = policy_store.in_force(), settings.DRAWBRIDGE_POLICY_SOURCE
+    return (
+        None if standing is None or standing.comes_from == source else _switched(standing.comes_from, source)
+    )
 
 
 def _from_git(standing: InForce, now: datetime, fetch: Fetch) -> tuple[Problem, ...]:

@@ -99,6 +99,7 @@ def policy(request: HttpRequest) -> HttpResponse:
             "version": standing.version,
             "sections": sections(loaded),
             "refused": standing.refused,
+            "source_problem": policies.source_problem() if platform else None,
             "history": PolicyActivation.objects.select_related("version", "actor")[:HISTORY],
             "proposals": proposals,
             "platform": platform,

@@ -166,11 +166,39 @@ class TestWhatIsInForce:
         file.write_text(CHANGED)
         assert policy.current() == before
 
+    def test_is_not_changed_by_a_process_that_is_set_to_another_source(
+        self, file: Path, settings: Any
+    ) -> None:
+        settings.DRAWBRIDGE_POLICY_SOURCE = "edited"
+        file.write_text("approvals: [")
+        assert policies.refresh(now=datetime.now(UTC), switch=True).problems == ()
+        settings.DRAWBRIDGE_POLICY_SOURCE = "file"
+        before = policy.current()
+        file.write_text(CHANGED)
+        assert policy.current() == before
+        (problem,) = policies.refresh(now=datetime.now(UTC)).problems
+        assert "comes from the source edited" in problem.what
+        assert "a policy from another source" in {trouble.check for trouble in doctor.examine()}
+
+    def test_is_what_the_file_says_once_somebody_switches_to_it(self, file: Path, settings: Any) -> None:
+        settings.DRAWBRIDGE_POLICY_SOURCE = "edited"
+        policies.refresh(now=datetime.now(UTC), switch=True)
+        version = policy_store.keep(CHANGED, source="edited", origin={}, now=datetime.now(UTC))
+        standing = policy_store.in_force()
+        assert standing is not None
+        policies.activate(version, instead_of=standing.version_id, reason="x", now=datetime.now(UTC))
+        settings.DRAWBRIDGE_POLICY_SOURCE = "file"
+        backdate(file)  # the shipped text, which was in force before
+        assert policy.current().digest == version.digest
+        assert policies.refresh(now=datetime.now(UTC), switch=True).changed
+        assert policy.current().digest == policy_store.digest_of(SHIPPED)
+
     def test_forgets_a_refused_edit_of_the_file_where_people_edit_it(self, file: Path, settings: Any) -> None:
         file.write_text("approvals: [")
         policy.current()
+        assert PolicyStanding.objects.get().refused
         settings.DRAWBRIDGE_POLICY_SOURCE = "edited"
-        assert policies.refresh(now=datetime.now(UTC)).problems == ()
+        assert policies.refresh(now=datetime.now(UTC), switch=True).problems == ()
         assert PolicyStanding.objects.get().refused == {}
 
     def test_begins_with_the_file_where_people_edit_it(

@@ -57,7 +57,9 @@ class Command(BaseCommand):
         active = acts.add_parser("activate", help="put a policy into force without review; needs a reason")
         active.add_argument("policy")
         active.add_argument("--reason", required=True)
-        acts.add_parser("refresh", help="look at the policy's source now")
+        acts.add_parser(
+            "refresh", help="look at the policy's source now, and switch to it when it was set anew"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         act = getattr(self, f"_{options['act'].replace('-', '_')}")
@@ -229,7 +231,7 @@ class Command(BaseCommand):
 
     def _refresh(self, options: dict[str, Any]) -> bool:
         """Return whether what is at the source cannot be used."""
-        result = policies.refresh(now=timezone.now())
+        result = policies.refresh(now=timezone.now(), switch=True)
         for problem in result.problems:
             self.stderr.write(str(problem))
         self.stdout.write(
