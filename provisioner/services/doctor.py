@@ -159,7 +159,7 @@ def _policy() -> Iterator[Trouble]:
         reasons = "; ".join(str(Problem(**problem)) for problem in standing.refused["problems"][:5])
         yield Trouble(
             "a policy that is refused",
-            f"{origin.get('path') or origin.get('url')} was edited and cannot be used: {reasons}",
+            f"{origin.get('url') or origin.get('path')} cannot be used as it is now: {reasons}",
             f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all of it.",
         )
     if (switched := policies.source_problem()) is not None:

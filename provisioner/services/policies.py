@@ -259,7 +259,10 @@ def _from_git(standing: InForce, now: datetime, fetch: Fetch) -> tuple[Problem, 
             loaded = policy.read_policy(checkout.path / path.name if one_file else checkout.path)
     except UnfitSource as error:
         problem = Problem(
-            "", 0, f"{error}.", "The last good policy stays in force until it can be read again."
+            "",
+            0,
+            f"{str(error).rstrip('.')}.",
+            "The last good policy stays in force until it can be read again.",
         )
         policy_store.note_refused(origin, (problem,), standing=standing, now=now)
         return (problem,)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.conf import settings as configured
 
 from provisioner import policy, policy_store
@@ -122,6 +123,12 @@ class TestRefresh:
         assert (seen.digest, len(seen.problems)) == (good, 1)
         assert policy.current().digest == good
         assert PolicyStanding.objects.get().refused["problems"]
+
+    def test_is_what_the_beat_asks_for(self, repository: Repository, settings: Any) -> None:
+        repository.commit(CHANGED)
+        wanted = settings.CELERY_BEAT_SCHEDULE["refresh-policy"]["task"]
+        current_app.tasks[wanted]()
+        assert policy.current().digest == policy_store.digest_of(CHANGED)
 
     def test_leaves_what_an_operator_put_into_force_until_the_repository_changes(
         self, repository: Repository
