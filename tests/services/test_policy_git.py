@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.conf import settings as configured
 
-from provisioner import policy, policy_store
+from provisioner import policy, policy_store, tasks
 from provisioner.models import PolicyStanding, PolicyVersion
 from provisioner.services import doctor, policies
 from tests.conftest import Organisation
@@ -126,8 +125,8 @@ class TestRefresh:
 
     def test_is_what_the_beat_asks_for(self, repository: Repository, settings: Any) -> None:
         repository.commit(CHANGED)
-        wanted = settings.CELERY_BEAT_SCHEDULE["refresh-policy"]["task"]
-        current_app.tasks[wanted]()
+        assert settings.CELERY_BEAT_SCHEDULE["refresh-policy"]["task"] == tasks.refresh_policy.name
+        tasks.refresh_policy()
         assert policy.current().digest == policy_store.digest_of(CHANGED)
 
     def test_leaves_what_an_operator_put_into_force_until_the_repository_changes(
