@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from catalog.models import Service, Team
 from provisioner import crypto
+from provisioner.domain import groups
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.log import LogEntry
@@ -37,9 +38,8 @@ from provisioner.models.review import WITHDRAWN
 Person = User | AnonymousUser
 
 LOG_LOOK_S = reading.LOOK_EVERY_S
-PLATFORM = "platform"
-# Groups that see every team's runs because they decide about them.
-SEES_ALL = frozenset({"finops", "sre", PLATFORM})
+PLATFORM = groups.PLATFORM
+SEES_ALL = groups.SEES_ALL
 
 
 class NotVisible(Refusal):
@@ -101,8 +101,8 @@ def orderable_services(user: Person) -> QuerySet[Service]:
     return services.order_by("slug")
 
 
-def runs_visible_to(user: Person) -> QuerySet[Run]:
-    """Return the runs the user may see, newest first, with what a list shows."""
+def all_runs() -> QuerySet[Run]:
+    """Return every run, newest first, with what a list shows: for operators at the machine, whom no team bounds."""
     runs = Run.objects.select_related(
         "workspace__service__owner_team",
         "workspace__service__cost_center",
@@ -114,13 +114,19 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
         "request",
         "estimate",
     ).defer("item_version__content", "item_version__readme")
+    return runs.order_by("-created_at", "id")
+
+
+def runs_visible_to(user: Person) -> QuerySet[Run]:
+    """Return the runs the user may see, newest first, with what a list shows."""
+    runs = all_runs()
     if not groups_of(user) & SEES_ALL:
         visible = Q(workspace__service__owner_team__in=_teams(user))
         if groups := deciding_groups_of(user):
             # What they are asked about, they see; of other teams' runs nothing else.
             visible |= Q(Exists(ApprovalStep.objects.filter(asks(groups), run=OuterRef("pk"))))
         runs = runs.filter(visible)
-    return runs.order_by("-created_at", "id")
+    return runs
 
 
 def asks(groups: Iterable[str], prefix: str = "") -> Q:

@@ -2,6 +2,14 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.notification import (
+    Notification,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationPreference,
+)
+from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
+from provisioner.models.prices import PriceBookActivation, PriceBookVersion, PriceRow
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import (
@@ -26,8 +34,19 @@ __all__ = [
     "Delegation",
     "DueReview",
     "GlassBreak",
+    "Notification",
+    "NotificationChannel",
+    "NotificationDelivery",
+    "NotificationPreference",
     "Override",
     "OverrideUse",
+    "PolicyActivation",
+    "PolicyProposal",
+    "PolicyStanding",
+    "PolicyVersion",
+    "PriceBookActivation",
+    "PriceBookVersion",
+    "PriceRow",
     "QueueTurn",
     "Request",
     "Run",

@@ -25,6 +25,7 @@ class ApprovalStep(models.Model):
     rule = models.CharField(max_length=255)
     reason = models.TextField()
     verdict_needed = models.CharField(max_length=16)
+    policy_digest = models.CharField(max_length=64, blank=True)  # the policy whose rule asked
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_how = models.CharField(max_length=16, blank=True, default="")

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from provisioner import deciding, notify_approvals, selectors
+from provisioner import deciding, notify, selectors
 from provisioner.domain.approval import APPROVE, OVERRIDE
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RunStatus
@@ -173,8 +173,9 @@ def _decide(
             _end(run, decision, now)
         else:
             _settle(run, step, given, now)
-            notify_approvals.approval_decided(run, decision)
             confirm.confirm_when_settled(run, current, actor=approver, now=now)
+            waits_for = [open_step.who for open_step in confirm.open_steps(run, current).order_by("position")]
+            notify.approval_decided(decision, now=now, waits_for=waits_for)
     return decision
 
 
@@ -273,9 +274,9 @@ def _end(run: Run, decision: ApprovalDecision, now: datetime) -> None:
         keep_open=run.interrupted_at is not None,
     )
     if decision.verdict == REQUEST_CHANGES:
-        notify_approvals.changes_requested(run, decision)
+        notify.changes_requested(decision, now=now)
     else:
-        notify_approvals.approval_decided(run, decision)
+        notify.approval_decided(decision, now=now)
 
 
 def _check_words(step: ApprovalStep, wanted: Wanted, desk: deciding.Desk) -> None:

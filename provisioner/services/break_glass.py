@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from provisioner import deciding, notify_approvals, selectors
+from provisioner import deciding, notify, selectors
 from provisioner.domain.approval import INTERRUPTED
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.policy.approval_rules import BreakGlass
@@ -178,7 +178,7 @@ def _apply_first(
             "due_at": due_at.isoformat(),
         },
     )
-    notify_approvals.glass_broken(run, parts, reviews)
+    notify.glass_broken(run, parts, reviews, now=now)
 
 
 def review(review_id: int, *, verdict: str, comment: str, reviewer: User, now: datetime) -> DueReview:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
-from provisioner import notify_approvals, queue
+from provisioner import notify, queue
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.run import RunStatus
 from provisioner.models import ApprovalStep, Run
@@ -16,7 +16,9 @@ from provisioner.models.review import WITHDRAWN
 from provisioner.services import overrides, transition
 
 
-def ask(run: Run, steps: Sequence[StepSpec], plan_digest: str, *, now: datetime) -> list[ApprovalStep]:
+def ask(
+    run: Run, steps: Sequence[StepSpec], plan_digest: str, *, policy_digest: str, now: datetime
+) -> list[ApprovalStep]:
     """Write the steps of a plan and return those that wait for decisions.
 
     The same plan judged again keeps what was decided on the same steps; what is no longer asked for is withdrawn. The
@@ -35,6 +37,7 @@ def ask(run: Run, steps: Sequence[StepSpec], plan_digest: str, *, now: datetime)
                 "position": position,
                 "quorum": spec.quorum,
                 "reason": spec.reason,
+                "policy_digest": policy_digest,
                 "created_at": now,
             },
         )
@@ -51,7 +54,8 @@ def ask(run: Run, steps: Sequence[StepSpec], plan_digest: str, *, now: datetime)
     open_steps(run, plan_digest).exclude(pk__in=[step.pk for step in kept]).update(
         settled_at=now, settled_how=WITHDRAWN
     )
-    notify_approvals.approval_needed(run, asked_now)
+    if asked_now:
+        notify.approval_needed(run, asked_now, now=now)
     return [step for step in kept if step.settled_at is None]
 
 

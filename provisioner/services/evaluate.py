@@ -14,6 +14,7 @@ from provisioner import deciding, policy
 from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
+from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.overrides import Covered
 from provisioner.domain.run import RunKind
@@ -35,7 +36,9 @@ class Evaluation:
     problems: tuple[ParameterProblem, ...]
     findings: tuple[Finding, ...]
     estimate: Estimate
+    change: CostChange
     approvals_expected: tuple[StepSpec, ...]
+    policy_digest: str
     # Within which limits it stays, where nobody is asked; the findings that an earlier override covers.
     unasked: tuple[str, ...] = ()
     covered: tuple[Covered, ...] = ()
@@ -77,16 +80,18 @@ def evaluate(
         ttl_days=ask.ttl_days,
         now=now,
     )
+    rules = policy.current()
     said = judging.judge_parameters(
         resolved.filled.shown,
         judge.skeleton(resolved.manifest, variables),
         context=context,
-        policy=policy.current(),
+        policy=rules,
         rules=judge.parameter_rules(resolved.manifest),
         said_before=lifecycle.findings(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        present=() if workspace is None else judge.present(workspace),
         kept=deciding.kept_overrides(workspace, now),
         tools=judge.tools_for(resolved.manifest),
     )
@@ -97,7 +102,9 @@ def evaluate(
         problems=resolved.filled.problems,
         findings=said.findings,
         estimate=said.estimate,
+        change=said.change,
         approvals_expected=said.steps,
+        policy_digest=rules.digest,
         unasked=said.unasked,
         covered=said.covered,
     )

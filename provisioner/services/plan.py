@@ -20,6 +20,7 @@ from provisioner.models import Run, RunEstimate
 from provisioner.services import (
     confirm,
     drift,
+    estimator,
     judge,
     lease,
     outcome,
@@ -29,7 +30,13 @@ from provisioner.services import (
     stored_plan,
     transition,
 )
-from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services.findings import (
+    change_documents,
+    coverage_document,
+    documents,
+    line_item_documents,
+    unpriced_documents,
+)
 from provisioner.services.judge import JudgedPlan
 from provisioner.services.lease import Claim
 from provisioner.services.recover import Verdict
@@ -58,9 +65,10 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             result = engine.plan(
                 spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
             )
+            outside = estimator.outside(run, result, claim)
         if run.kind == RunKind.DRIFT_CHECK.value:
             return drift.conclude(run, claim, result, state=newest, now=clock())
-        judgement = judge.plan_of(run, result, now=clock())
+        judgement = judge.plan_of(run, result, outside=outside, now=clock())
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())
     except plans.PlanFormatError as error:
@@ -119,7 +127,11 @@ def _commit(
             RunStatus.PLANNED,
             now=now,
             holding=claim.fencing_token,
-            fields={"findings": documents(judgement.said.findings), "lease_expires_at": None},
+            fields={
+                "findings": documents(judgement.said.findings),
+                "policy_digest": judgement.policy_digest,
+                "lease_expires_at": None,
+            },
         )
         stored_plan.store(
             run,
@@ -137,9 +149,14 @@ def _commit(
             defaults={
                 "usd_month": judgement.said.estimate.usd_month,
                 "delta_usd_month": judgement.said.delta_usd_month,
-                "line_items": line_item_documents(judgement.said.estimate.line_items),
+                "usage_usd_month": judgement.said.estimate.usage_usd_month,
+                "change_usd_month": judgement.said.change.delta_usd_month,
+                "changes": change_documents(judgement.said.change),
+                "coverage": coverage_document(judgement.said.estimate.coverage),
+                "line_items": line_item_documents(judgement.said.change.lines),
                 "unpriced": unpriced_documents(judgement.said.estimate.unpriced),
                 "price_book_digest": judgement.price_book_digest,
+                "estimated_by": judgement.estimated_by,
                 "created_at": now,
             },
         )
@@ -176,13 +193,14 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                 reason="the apply that was cut short had done everything",
             )
             record.applied(run, now=now)
+            notify.run_applied(run, now=now)
             return RunStatus.APPLIED
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
         group = policy.current().approvals.recovery_group
         steps = approval.with_recovery(steps, decision.reasons, group=group)
-        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons, now=now)
     elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
         steps = approval.with_recovery(steps, reasons, group=policy.current().approvals.recovery_group)
     if not judgement.plan.has_changes:
@@ -192,7 +210,7 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
         record.applied(run, now=now)
         return RunStatus.PLANNED_AND_FINISHED
     overrides.note_uses(run, judgement.digest, judgement.said.covered, now=now)
-    waiting = confirm.ask(run, steps, judgement.digest, now=now)
+    waiting = confirm.ask(run, steps, judgement.digest, policy_digest=judgement.policy_digest, now=now)
     if waiting:
         groups = " and ".join(step.who for step in waiting)
         transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}"[:500])

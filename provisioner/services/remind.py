@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from provisioner import deciding, notify_approvals, policy
+from provisioner import deciding, notify, policy
 from provisioner.domain.policy.approval_rules import ApprovalPolicy
 from provisioner.domain.run import RunStatus
 from provisioner.models import ApprovalStep, DueReview
@@ -66,7 +66,7 @@ def _remind(step: ApprovalStep, rules: ApprovalPolicy, now: datetime) -> bool:
         if not given:
             return False
         _audit("approval.reminded", step, now)
-        notify_approvals.approval_reminder(step.run, step, expires_at=deciding.expires_at(step.run, rules))
+        notify.approval_reminder(step.run, [step], now=now, expires_at=deciding.expires_at(step.run, rules))
     return True
 
 
@@ -89,7 +89,7 @@ def _escalate(step: ApprovalStep, rules: ApprovalPolicy, now: datetime) -> bool:
             return False
         step.escalated_at, step.escalated_to = now, rules.escalate_to
         _audit("approval.escalated", step, now)
-        notify_approvals.approval_escalated(step.run, step)
+        notify.approval_escalated(step.run, [step], to_groups=[rules.escalate_to], now=now)
     return True
 
 
@@ -117,7 +117,7 @@ def _overdue(review: DueReview, now: datetime) -> bool:
             now=now,
             detail={"review": review.pk, "step": review.step_id, "due_at": review.due_at.isoformat()},
         )
-        notify_approvals.review_overdue(review)
+        notify.review_overdue(review, now=now)
     return True
 
 

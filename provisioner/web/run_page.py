@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from provisioner import deciding, selectors
+from provisioner import deciding, price_books, selectors
 from provisioner.domain.approval import OVERRIDE
+from provisioner.domain.cost_change import CostStatus
 from provisioner.domain.errors import Refusal
 from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_diff
@@ -115,6 +116,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
     progress = selectors.progress_of(run, stored) if status is RunStatus.APPLYING else None
     owner = selectors.owns(user, run.workspace.service)
     queued = queue.run_context(run)
+    estimate = getattr(run, "estimate", None)
     return {
         **queued,
         **said,
@@ -128,7 +130,9 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "counts": None if plan is None else plan.counts(),
         "changes": [] if plan is None else change_rows(plan.changes),
         "findings": selectors.findings_of(run),
-        "estimate": getattr(run, "estimate", None),
+        "estimate": estimate,
+        "price_book": None if estimate is None else price_books.of_digest(estimate.price_book_digest),
+        "compared": compares(run),
         "can_cancel": owner and status in CANCELABLE and status not in DISCARDABLE,
         "can_discard": owner and status in DISCARDABLE,
         "can_retry": owner and status in RETRYABLE,
@@ -138,6 +142,12 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "seen": seen(run, len(transitions), steps, progress, len(said["comments"]) + len(said["glass_parts"]))
         + queue.seen(queued["standing"]),
     }
+
+
+def compares(run: Run) -> bool:
+    """Tell whether the run's estimate has something that was there before, so that statuses say something."""
+    estimate = getattr(run, "estimate", None)
+    return estimate is not None and any(row["status"] != CostStatus.ADDED for row in estimate.changes)
 
 
 def seen(

@@ -46,6 +46,6 @@ def check(section: Section, names: tuple[str, ...], known: tuple[str, ...]) -> N
             close = difflib.get_close_matches(name[:100], known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             section.problem(
-                f"There is no group {show(name)}.",
+                f"There is no group {name[:100]}.",
                 f"Use one of {', '.join(known)}, or add it to the list groups.{hint}",
             )

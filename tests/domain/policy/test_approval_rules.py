@@ -151,7 +151,7 @@ class TestTheSection:
             ({"rules": [{"rule": "a"}]}, "rules[0]", "The key groups is missing."),
             ({"rules": [{"groups": "sre"}]}, "rules[0]", "The key rule is missing."),
             ({"rules": [{**RULE, "groups": []}]}, "rules[0].groups", "No group is named."),
-            ({"rules": [{**RULE, "groups": "finop"}]}, "rules[0].groups", "There is no group 'finop'."),
+            ({"rules": [{**RULE, "groups": "finop"}]}, "rules[0].groups", "There is no group finop."),
             ({"rules": [RULE, RULE]}, "rules[1].rule", "There is a rule 'a' already."),
             ({"rules": [{**RULE, "rule": "A b"}]}, "rules[0].rule", "'A b' is no name of a rule."),
             ({"rules": [{**RULE, "quorum": 0}]}, "rules[0].quorum", "0 is not a whole number from 1 to 50."),
@@ -219,8 +219,8 @@ class TestTheSection:
                 "remind_after_hours",
                 "A plan expires after 2 days, so this never comes.",
             ),
-            ({"rules": [], "override_group": "nobody"}, "override_group", "There is no group 'nobody'."),
-            ({"rules": [], "recovery_group": "nobody"}, "recovery_group", "There is no group 'nobody'."),
+            ({"rules": [], "override_group": "nobody"}, "override_group", "There is no group nobody."),
+            ({"rules": [], "recovery_group": "nobody"}, "recovery_group", "There is no group nobody."),
             ({"rules": [], "break_glass": {}}, "break_glass", "The key groups is missing."),
             (
                 {"rules": [], "break_glass": {"groups": ["sre"], "people": 1}},
@@ -230,7 +230,7 @@ class TestTheSection:
             (
                 {"rules": [], "break_glass": {"groups": ["sr"]}},
                 "break_glass.groups",
-                "There is no group 'sr'.",
+                "There is no group sr.",
             ),
         ],
     )
@@ -270,7 +270,7 @@ class TestGroups:
 
     def test_are_checked_for_guardrails_too(self) -> None:
         found = problems({"rules": []}, guardrails={"destructive_override_group": "sra"})
-        assert found == [("guardrails.destructive_override_group", "There is no group 'sra'.")]
+        assert found == [("guardrails.destructive_override_group", "There is no group sra.")]
 
 
 class TestTheShippedPolicy:
