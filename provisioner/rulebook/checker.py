@@ -47,7 +47,7 @@ class Checker:
             terraform_version=read.plan.terraform_version,
             environment=context.environment,
             service=context.service,
-            cost=self._cost(read) if guardrails_too else None,
+            cost=self._cost(read, context) if guardrails_too else None,
             fail_on=fail_on,
             baseline=baseline,
         )
@@ -77,11 +77,12 @@ class Checker:
             self.on_broken(guardrails.NO_DATA_LOSS, error)
             return (_broken(guardrails.NO_DATA_LOSS),)
 
-    def _cost(self, read: ReadPlan) -> CostOfPlan | None:
+    def _cost(self, read: ReadPlan, context: Context) -> CostOfPlan | None:
         if self.book is None:
             return None
-        after = cost.estimate(cost.resources_from_plan(read.plan), self.book)
-        before = cost.estimate(cost.resources_before_plan(read.plan), self.book)
+        usage = self.policy.usage.profile(context.environment, context.item)
+        after = cost.estimate(cost.resources_from_plan(read.plan), self.book, usage)
+        before = cost.estimate(cost.resources_before_plan(read.plan), self.book, usage)
         return CostOfPlan(
             self.book.region, self.book.digest, after, delta_usd_month=after.usd_month - before.usd_month
         )
