@@ -77,7 +77,7 @@ def _load_prices(path: str, stamp: tuple[int, int], region: str) -> PriceBook:
 @lru_cache(maxsize=4)
 def _load_policy(path: str, stamp: tuple[int, int]) -> Policy:
     try:
-        return policy_file.read(Path(path).read_bytes(), Path(path).name)
+        return policy_file.read(Path(path).read_bytes(), Path(path).name, beside=Path(path).parent)
     except (OSError, PolicyError) as error:
         raise ImproperlyConfigured(
             f"The policy file {path} cannot be used:\n{error}\nCompare it with portal/policy/default.yaml."

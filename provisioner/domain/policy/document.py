@@ -9,7 +9,7 @@ from provisioner.domain.policy import approval_rules, guardrail_rules, lifetime,
 from provisioner.domain.policy.approval_rules import ApprovalPolicy
 from provisioner.domain.policy.guardrail_rules import GuardrailPolicy
 from provisioner.domain.policy.lifetime import LifetimePolicy
-from provisioner.domain.policy.section import Place, PolicyError, Reading, Section
+from provisioner.domain.policy.section import Outside, Place, PolicyError, Reading, Section
 from provisioner.domain.policy.tag_rules import TagPolicy
 from provisioner.domain.policy.usage_rules import UsagePolicy
 
@@ -28,12 +28,18 @@ class Policy:
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
 
-def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None) -> Policy:
+def read(
+    data: object,
+    *,
+    digest: str,
+    lines: Mapping[Place, int] | None = None,
+    outside: Outside | None = None,
+) -> Policy:
     """Read a policy. Raises PolicyError with everything that is wrong, each with its place.
 
-    `lines` gives the line of each part, for the problems' sake.
+    `lines` gives the line of each part, for the problems' sake; `outside` compiles expressions and reads files.
     """
-    reading = Reading(lines or {})
+    reading = Reading(lines or {}, outside=outside or Outside())
     root = Section(data, (), reading)
     root.keys(
         "version",
