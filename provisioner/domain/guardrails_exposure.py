@@ -29,7 +29,13 @@ PUBLIC: Mapping[str, Attribute] = {
 BUCKET_BLOCKS = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 PUBLIC_ACLS = frozenset({"authenticated-read", "public-read", "public-read-write"})
 _GROUPS = frozenset({"aws_default_security_group", "aws_security_group"})
-_SEPARATE = frozenset({"aws_security_group_rule", "aws_vpc_security_group_ingress_rule"})
+_SEPARATE = frozenset(
+    {
+        "aws_security_group_rule",
+        "aws_vpc_security_group_egress_rule",
+        "aws_vpc_security_group_ingress_rule",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _one_wanted(
     """Find that none of the rows holds; `first` is the value of the first of them."""
     others = [(row, value) for row in rows[1:] for value in subject.read(row.attribute)]
     read = [(rows[0], first), *others]
-    if any(not value.unknown and _is(value.value, row.value) for row, value in read):
+    if any(_holds(row, value) for row, value in read):
         return
     later = next((value for _, value in read if value.unknown), None)
     if later is not None:
@@ -161,10 +161,15 @@ def _one_wanted(
     yield objection(
         rule,
         place(subject, first),
-        f"{label(subject, first)} is {show(first.value)}, not {asked}.",
+        f"{label(subject, first)} is {show(first.value)}, {'but must be' if wanted is ... else f'not {asked}'}.",
         f"Name a key in {first.path}." if wanted is ... else f"Set it to {asked}.",
         suggested=None if wanted is ... else wanted,
     )
+
+
+def _holds(row: Wanted, value: Value) -> bool:
+    """Tell whether a row holds. A key that the same plan makes is a key, though its name is not known yet."""
+    return row.value is ... if value.unknown else _is(value.value, row.value)
 
 
 def _is(value: object, wanted: object) -> bool:

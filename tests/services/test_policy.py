@@ -27,7 +27,10 @@ class TestAnEdit:
     def test_is_seen_at_once(self, file: Path) -> None:
         before = policy.current()
         file.write_text(SHIPPED.replace("recovery_group: sre", "recovery_group: platform"))
-        assert (before.approvals.recovery_group, policy.current().approvals.recovery_group) == ("sre", "platform")
+        assert (before.approvals.recovery_group, policy.current().approvals.recovery_group) == (
+            "sre",
+            "platform",
+        )
 
     @pytest.mark.parametrize(
         "text", ["approvals: [", "approvals: {}", "\x00", SHIPPED.replace('"300"', "0.1")]
