@@ -109,11 +109,7 @@ def _finding(rule: GuardrailRule, question: Question, said: Objection) -> Findin
     suggested = None
     if isinstance(settings, Cel) and settings.parameter:
         where, suggested = settings.parameter, settings.suggested
-    advice = (
-        f"Set it to {suggested}."
-        if suggested is not None
-        else "Change what it names, or ask who keeps the policy."
-    )
+    advice = f"Set it to {suggested}." if suggested is not None else "Change what it names."
     return objection(
         rule,
         where,

@@ -142,6 +142,8 @@ def _objections(result: object) -> Iterator[dict[str, object]]:
         raise ValueError("the query gave neither a set of messages nor true or false.")
     for one in result:
         if isinstance(one, str):
+            if one.startswith("(error"):  # what the interpreter puts where a term has no value
+                raise ValueError(_readable(ValueError(one)))
             yield {"what": one}
         elif isinstance(one, dict):
             details = one.get("details") if isinstance(one.get("details"), dict) else {}
@@ -154,9 +156,14 @@ def _objections(result: object) -> Iterator[dict[str, object]]:
                 ),
                 "",
             )
-            yield {"what": one["msg"] if isinstance(one.get("msg"), str) else "", "where": where}
+            yield {"what": _message(one), "where": where}
         else:
             raise ValueError("a message is neither a text nor an object with msg.")
+
+
+def _message(said: dict[str, Any]) -> str:
+    """Return the message; an object without one as it is, and nothing for true."""
+    return said["msg"] if isinstance(said.get("msg"), str) else json.dumps(said) if said else ""
 
 
 def _key(key: str) -> object:
@@ -164,7 +171,7 @@ def _key(key: str) -> object:
         read = json.loads(key)
     except ValueError:
         return key
-    return read if isinstance(read, dict) else key
+    return read if isinstance(read, dict) and "msg" in read else key
 
 
 def _readable(error: BaseException) -> str:
@@ -174,16 +181,57 @@ def _readable(error: BaseException) -> str:
     return re.sub(r"\s+", " ", "; ".join(messages)) or type(error).__name__
 
 
+# https://www.openpolicyagent.org/docs/policy-reference/builtins: the first parts of names of functions.
+_BUILTINS = frozenset(
+    [
+        "array",
+        "base64",
+        "base64url",
+        "bits",
+        "crypto",
+        "glob",
+        "graph",
+        "graphql",
+        "graphs",
+        "hex",
+        "http",
+        "io",
+        "json",
+        "jwt",
+        "net",
+        "numbers",
+        "object",
+        "opa",
+        "providers",
+        "rand",
+        "regex",
+        "rego",
+        "semver",
+        "strings",
+        "time",
+        "units",
+        "urlquery",
+        "uuid",
+        "yaml",
+    ]
+)
+_CALL = re.compile(r"(?<![\w.\"`])([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+)\(")
+
+
 def _check_rego(asked: dict[str, Any]) -> object:
-    """Tell what is wrong with modules, and with the queries into them."""
+    """Tell what is wrong with modules, without evaluating them."""
     if regopy is None:
         return "The package regopy is not installed, so Rego cannot be evaluated."
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             interpreter = _interpreter(asked["modules"])
-            interpreter.set_input_term("{}")
-            interpreter.query("data")
+            interpreter.build("data")
+        for name, text in asked["modules"]:
+            for called in sorted(set(_CALL.findall(text))):
+                # What is not there would be undefined, so that a rule with it never objects.
+                if called.partition(".")[0] in _BUILTINS and not interpreter.is_builtin(called):
+                    return f"The function {called}, which {name} calls, is not available here."
     except Exception as error:
         return f"It is no Rego policy: {_readable(error)}."
     return None

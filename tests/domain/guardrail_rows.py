@@ -1,4 +1,5 @@
 """What the tables of the policy's guardrails are made of: rules, resources that are planned or promised, and answers."""
+# ruff: noqa: E501  (tables: a row a line)
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables: a row a line)
 import pytest
 
 from provisioner.domain.finding import Level

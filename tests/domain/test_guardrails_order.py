@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables: a row a line)
 from dataclasses import replace
 from decimal import Decimal
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from provisioner.domain.finding import Level
 from provisioner.domain.policy import guardrail_settings
-from provisioner.domain.policy.guardrail_settings import Cel, DataLoss, Kind, Settings
+from provisioner.domain.policy.guardrail_settings import ByEnvironment, Cel, DataLoss, Kind, Settings
 from provisioner.domain.policy.section import Place, Section
 from provisioner.domain.run import RunKind
 
@@ -188,6 +188,14 @@ def _rule(item: Section) -> GuardrailRule | None:
                 item.at(key).problem(
                     f"The kind {kind.value} says itself what is wrong.", f"Leave {key} out; say why in why."
                 )
+    scope = _scope(item, kind)
+    for key, value in vars(settings).items():
+        outside = sorted(set(value.named) - scope.environments) if isinstance(value, ByEnvironment) else []
+        if outside and scope.environments:
+            with_.at(key).at(outside[0]).problem(
+                f"The rule is not about {outside[0]}, so this value would never count.",
+                "Add it to environments, or leave it out here.",
+            )
     unknown = item.at("when_unknown").choice("advise", "break", default="advise")
     return GuardrailRule(
         rule=name,
@@ -196,7 +204,7 @@ def _rule(item: Section) -> GuardrailRule | None:
         why=item.at("why").text(),
         settings=settings,
         points=_points(item, kind, settings),
-        scope=_scope(item, kind),
+        scope=scope,
         override_group=group,
         message=message,
         fix=fix,
