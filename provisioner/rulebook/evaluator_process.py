@@ -183,7 +183,7 @@ def _readable(error: BaseException) -> str:
 
 # https://www.openpolicyagent.org/docs/policy-reference/builtins: the first parts of names of functions.
 _BUILTINS = frozenset(
-    [
+    {
         "array",
         "base64",
         "base64url",
@@ -197,6 +197,8 @@ _BUILTINS = frozenset(
         "http",
         "io",
         "json",
+    }
+    | {
         "jwt",
         "net",
         "numbers",
@@ -209,11 +211,8 @@ _BUILTINS = frozenset(
         "semver",
         "strings",
         "time",
-        "units",
-        "urlquery",
-        "uuid",
-        "yaml",
-    ]
+    }
+    | {"units", "urlquery", "uuid", "yaml"}
 )
 _CALL = re.compile(r"(?<![\w.\"`])([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+)\(")
 
