@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8000
 EXIT ?=
-PYTEST_ARGS ?= -n 2 --dist loadscope
+PYTEST_ARGS ?= -n 2 --dist loadscope --no-loadscope-reorder
 export PORT
 
 # The first of these that is Python 3.11 to 3.13. PYTHON= on the command line is taken as it is.
@@ -169,8 +169,17 @@ pytest: install ## The tests, with the branch coverage of the pure core
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/domain --cov --cov-report= --cov-config=pyproject.toml
 	@$(BIN)/coverage report --fail-under=95 --skip-covered
+	@$(MAKE) SIDE_BY_SIDE=1 --jobs=2 pytest-main pytest-services
+
+.PHONY: pytest-main
+pytest-main: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres and not thorough" --ignore=tests/domain
-	DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS)
+
+# Mostly waits, so it goes beside the others; what it prints is kept until it ends.
+.PHONY: pytest-services
+pytest-services: install
+	@DRAWBRIDGE_TEST_SERVICES=1 $(BIN)/python -m pytest $(SERVICE_ARGS) $(SERVICE_TESTS) \
+		>.venv/pytest-services.log 2>&1; code=$$?; echo; cat .venv/pytest-services.log; exit $$code
 
 .PHONY: thorough
 thorough: install ## What takes longer: golden paths lived through in every environment, and their own Terraform tests
@@ -181,6 +190,19 @@ thorough: install ## What takes longer: golden paths lived through in every envi
 chaos: install ## A portal under load whose processes are killed, judged by the cloud's own log (FULL=1: half an hour)
 	@exec $(BIN)/python -m tests.chaos $(if $(filter-out 0,$(FULL)),--seconds 1500 --kills 200 --quiet,--seconds 75) \
 		$(if $(SEED),--seed $(SEED))
+
+MUTANTS_STAMP := .venv/.installed-mutants-$(firstword $(shell cksum < requirements-mutants.lock))
+
+$(MUTANTS_STAMP): requirements-mutants.lock | install
+	@echo "Installing the packages of requirements-mutants.lock into .venv (once)"
+	$(call install_lock,requirements-mutants.lock,.venv)
+	@touch $@
+
+.PHONY: mutants
+mutants: $(MUTANTS_STAMP) ## Change the rules one thing at a time and count what no test notices (some minutes)
+	@rm -rf mutants
+	@$(BIN)/mutmut run --max-children 2 >.venv/mutants.log 2>&1 || { tail -n 20 .venv/mutants.log; exit 1; }
+	@$(BIN)/python -m tests.mutants
 
 .PHONY: format
 format: install ## Format code and templates
@@ -206,8 +228,9 @@ lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: ne
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded -o requirements-embedded.lock
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded --extra engine -o requirements-engine.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:checkov -o requirements-checkov.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint .venv/constraints.txt --group pyproject.toml:mutants -o requirements-mutants.lock
 
 .PHONY: clean
 clean: ## Remove .venv and caches; the data under var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	rm -rf .venv mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
 	find portal catalog provisioner tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -193,9 +193,22 @@ def sandbox_home() -> Path:
     return Path(settings.DRAWBRIDGE_SANDBOX_HOME)
 
 
+# Scopes of few tests that wait for processes: `--dist loadscope` would take them last.
+LONG_SCOPES = (
+    "tests/operations/test_start.py",
+    "tests/modules/test_every_module.py",
+    "tests/state/test_terraform.py",
+    "tests/flow/",
+    "tests/sandbox/test_changes.py",
+    "tests/modules/test_new_module.py",
+    "tests/web/test_browser.py",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what needs a PostgreSQL or a Redis that is not there."""
+    """Put what takes long first, so that no worker waits for it at the end; skip what has no PostgreSQL or Redis."""
     del config
+    items.sort(key=lambda item: 0 if item.nodeid.startswith(LONG_SCOPES) else 1)
     services = bool(os.environ.get("DRAWBRIDGE_TEST_SERVICES"))
     database, broker = os.environ["DATABASE_URL"], settings.CELERY_BROKER_URL
     database_answers, broker_answers = services and reachable(database), services and reachable(broker)
