@@ -57,6 +57,18 @@ def broken(rule: GuardrailRule, where: str, reason: str) -> Finding:
     )
 
 
+def raised(rule: GuardrailRule, where: str) -> Finding:
+    """Return the finding of a rule that raised: a defect, so that what binds refuses and nobody overrides it unseen."""
+    level = Level.ADVISORY if rule.level is Level.ADVISORY else Level.HARD_MANDATORY
+    return objection(
+        rule,
+        where,
+        f"The rule {rule.rule} could not be evaluated: it raised an error, which is in the log.",
+        "Tell the platform team; run it again when the rule is mended.",
+        level=level,
+    )
+
+
 def label(subject: Subject, value: Value) -> str:
     """Name what is judged: the parameter that people set, or the attribute and its resource."""
     return value.parameter or f"{value.path} of {subject.address}"

@@ -18,7 +18,7 @@ from provisioner.domain import (
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate
 from provisioner.domain.finding import Finding
-from provisioner.domain.guardrails_answer import broken, unjudged
+from provisioner.domain.guardrails_answer import broken, raised, unjudged
 from provisioner.domain.guardrails_own import Evaluator, Question
 from provisioner.domain.guardrails_subject import Subject
 from provisioner.domain.plan import Plan
@@ -53,7 +53,7 @@ OnBroken = Callable[[str, Exception], None]
 def check(
     rules: Iterable[GuardrailRule], matter: Matter, *, evaluate: Evaluator, on_broken: OnBroken
 ) -> tuple[Finding, ...]:
-    """Return what the rules say. A rule that raises counts as broken, at its level.
+    """Return what the rules say. A rule that raises refuses, unless it only advises.
 
     With a plan, rules that can be judged by it are, and the others once more by the parameters.
     """
@@ -80,7 +80,7 @@ def check(
             findings.extend(_judge(rule, point, matter, evaluate))
         except Exception as error:
             on_broken(rule.rule, error)
-            findings.append(broken(rule, where, "it raised an error, which is in the log."))
+            findings.append(raised(rule, where))
     return tuple(findings)
 
 

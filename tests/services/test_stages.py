@@ -76,7 +76,7 @@ class TestPlanning:
         assert run.status == RunStatus.POLICY_FAILED
         assert {f["rule"] for f in run.findings} == {"required-tags"}
 
-    def test_is_stopped_by_a_rule_that_raises(
+    def test_is_refused_by_a_rule_that_breaks(
         self, order: Order, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: object, **__: object) -> None:
@@ -84,10 +84,8 @@ class TestPlanning:
 
         monkeypatch.setattr(guardrails, "check_plan", broken)
         run = planned(order(), fake)
-        assert run.status == RunStatus.NEEDS_APPROVAL
-        (step,) = run.steps.filter(group="sre")
-        assert (step.verdict_needed, step.rule) == ("override", "no-data-loss")
-        assert "The rule no-data-loss could not be evaluated: it raised an error" in step.reason
+        assert run.status == RunStatus.POLICY_FAILED
+        assert "could not be evaluated" in run.error_summary
         assert fake.applied == []
 
     def test_of_nothing_to_do_finishes_without_applying(self, order: Order, fake: FakeEngine) -> None:
