@@ -21,6 +21,9 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_PLAIN = frozenset({bool, int, str})
+
+
 @dataclass(frozen=True)
 class Value:
     """One value of a resource. `parameter` is the one that it comes from; `unknown`: it is not known yet, or secret."""
@@ -60,6 +63,9 @@ class Subject:
 
     def read(self, attribute: Attribute) -> tuple[Value, ...]:
         """Return the values at an attribute; nothing where a promise does not speak of it."""
+        plain = self._plain(attribute.path)
+        if plain is not None:
+            return (plain,)
         found = tuple(self._walk(tuple(attribute.path.split(".")), (), self.attributes, self.unknown))
         if found and any(value.unknown or value.value is not None for value in found):
             return tuple(
@@ -73,6 +79,15 @@ class Subject:
         return tuple(self._default(value, attribute) for value in found) or (
             Value(attribute.default, attribute.path.replace(".*", "")),
         )
+
+    def _plain(self, path: str) -> Value | None:
+        """Return what stands at a path of one step and is known: nearly all that is ever read of a large plan."""
+        value = self.attributes.get(path)
+        if type(value) not in _PLAIN or value == SENSITIVE or self.unknown is True:
+            return None
+        if self.unknown and isinstance(self.unknown, Mapping) and self.unknown.get(path):
+            return None
+        return Value(value, path, self.sources.get((path,), "") if self.sources else "")
 
     def _default(self, value: Value, attribute: Attribute) -> Value:
         return Value(attribute.default, value.path)
