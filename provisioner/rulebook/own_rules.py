@@ -26,6 +26,8 @@ from provisioner.rulebook import cel_rules
 # everybody who types.
 DEADLINE_CEL_S = 2.0
 DEADLINE_REGO_S = 10.0
+DEADLINE_REGO_MAX_S = 30.0  # for the largest plans; a worker's lease is longer
+REGO_BYTES_S = 500_000  # of a plan, that a policy may take another second for
 REST_S = 60.0
 START_S = 10.0
 READ_BYTES_S = 10_000_000  # of a document, by the process, on a slow machine
@@ -71,17 +73,13 @@ class OwnRules:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
             if time.monotonic() < until:
-                answers.extend(
-                    [Failed(f"it took longer than {deadline_s:g} s or broke its process.")] * len(batch)
-                )
+                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
                 continue
             try:
                 said = self.ask(asked | {"items": batch}, deadline_s)
             except EvaluatorGone:
                 until = self._resting[name] = time.monotonic() + REST_S
-                answers.extend(
-                    [Failed(f"it took longer than {deadline_s:g} s or broke its process.")] * len(batch)
-                )
+                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
                 continue
             answers.extend(_answers(said, len(batch)))
         return answers
@@ -100,7 +98,11 @@ class OwnRules:
 
     def ask(self, asked: Mapping[str, object], deadline_s: float) -> object:
         """Return what the process answers. Raises EvaluatorGone when it does not."""
-        line = json.dumps({**asked, "deadline_s": deadline_s}, default=_plain).encode() + b"\n"
+        text = json.dumps(asked, default=_plain)
+        if asked["do"] == "rego":
+            longest = max(DEADLINE_REGO_MAX_S, deadline_s)
+            deadline_s = min(longest, deadline_s + len(text) / REGO_BYTES_S)
+        line = f'{text[:-1]}, "deadline_s": {deadline_s}}}\n'.encode()
         # Whoever waits for its turn waits as long as an evaluation may take, and no longer.
         if not self._lock.acquire(timeout=deadline_s + START_S):
             raise EvaluatorGone("it is busy")
