@@ -40,61 +40,14 @@ class EvaluatorGone(Exception):
     """The process ended without an answer: it took too long, or it broke."""
 
 
-class OwnRules:
+class EvaluatorProcess:
     """One process that evaluates: started when it is needed, and again after it was ended. Threads share it."""
 
-    def __init__(
-        self, *, deadline_cel_s: float = DEADLINE_CEL_S, deadline_rego_s: float = DEADLINE_REGO_S
-    ) -> None:
-        self._deadline_cel_s, self._deadline_rego_s = deadline_cel_s, deadline_rego_s
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._resting: dict[tuple[str, object], float] = {}
+        self._left: subprocess.Popen[bytes] | None = None
         os.register_at_fork(after_in_child=self._leave_to_parent)
-
-    def __call__(
-        self, rule: GuardrailRule, base: Mapping[str, object], items: Sequence[Mapping[str, object]]
-    ) -> Sequence[Answer]:
-        """Ask a rule about each item; every failure is an answer too."""
-        settings = rule.settings
-        asked: dict[str, object] = {"base": base}
-        if isinstance(settings, Cel):
-            name: tuple[str, object] = rule.rule, settings.expression
-            asked |= {"do": "cel", "expression": settings.expression}
-            deadline_s = self._deadline_cel_s
-        elif isinstance(settings, Rego):
-            name = rule.rule, settings.modules
-            asked |= {"do": "rego", "modules": settings.modules, "queries": settings.queries}
-            deadline_s = self._deadline_rego_s
-        else:
-            raise TypeError(f"{rule.kind} has no expression")
-        until = self._resting.get(name, 0.0)
-        answers: list[Answer] = []
-        for start in range(0, len(items), BATCH):
-            batch = items[start : start + BATCH]
-            if time.monotonic() < until:
-                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
-                continue
-            try:
-                said = self.ask(asked | {"items": batch}, deadline_s)
-            except EvaluatorGone:
-                until = self._resting[name] = time.monotonic() + REST_S
-                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
-                continue
-            answers.extend(_answers(said, len(batch)))
-        return answers
-
-    def problem(self, language: str, source: object) -> str | None:
-        """Tell what is wrong with an expression or with modules; None when nothing is."""
-        if language == "cel":
-            return cel_rules.problem(str(source))
-        if not rego_installed():
-            return "Rego needs the package regopy, which is not installed. Install Drawbridge with its extra rego."
-        try:
-            said = self.ask({"do": "check-rego", "modules": source}, self._deadline_rego_s)
-        except EvaluatorGone:
-            return f"Reading it took longer than {self._deadline_rego_s:g} s or broke the reader."
-        return None if said is None else str(said)
 
     def ask(self, asked: Mapping[str, object], deadline_s: float) -> object:
         """Return what the process answers. Raises EvaluatorGone when it does not."""
@@ -150,6 +103,9 @@ class OwnRules:
         """Forget the process in a fork of this one, and hold no end of its pipes."""
         self._lock = threading.Lock()
         process, self._process = self._process, None
+        self._left = (
+            process  # closed below its file objects, which must not be collected while the numbers live on
+        )
         if process is not None:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
@@ -166,6 +122,66 @@ class OwnRules:
             if pipe is not None:
                 with contextlib.suppress(OSError):  # what is left to write has no reader
                     pipe.close()
+
+
+class OwnRules:
+    """Asks own rules. Each language has a process of its own, so that nobody who types waits for a policy in Rego."""
+
+    def __init__(
+        self, *, deadline_cel_s: float = DEADLINE_CEL_S, deadline_rego_s: float = DEADLINE_REGO_S
+    ) -> None:
+        self._deadline_cel_s, self._deadline_rego_s = deadline_cel_s, deadline_rego_s
+        self.cel, self.rego = EvaluatorProcess(), EvaluatorProcess()
+        self._resting: dict[tuple[str, object], float] = {}
+
+    def __call__(
+        self, rule: GuardrailRule, base: Mapping[str, object], items: Sequence[Mapping[str, object]]
+    ) -> Sequence[Answer]:
+        """Ask a rule about each item; every failure is an answer too."""
+        settings = rule.settings
+        asked: dict[str, object] = {"base": base}
+        if isinstance(settings, Cel):
+            name: tuple[str, object] = rule.rule, settings.expression
+            asked |= {"do": "cel", "expression": settings.expression}
+            process, deadline_s = self.cel, self._deadline_cel_s
+        elif isinstance(settings, Rego):
+            name = rule.rule, settings.modules
+            asked |= {"do": "rego", "modules": settings.modules, "queries": settings.queries}
+            process, deadline_s = self.rego, self._deadline_rego_s
+        else:
+            raise TypeError(f"{rule.kind} has no expression")
+        until = self._resting.get(name, 0.0)
+        answers: list[Answer] = []
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
+            if time.monotonic() < until:
+                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
+                continue
+            try:
+                said = process.ask(asked | {"items": batch}, deadline_s)
+            except EvaluatorGone:
+                until = self._resting[name] = time.monotonic() + REST_S
+                answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
+                continue
+            answers.extend(_answers(said, len(batch)))
+        return answers
+
+    def problem(self, language: str, source: object) -> str | None:
+        """Tell what is wrong with an expression or with modules; None when nothing is."""
+        if language == "cel":
+            return cel_rules.problem(str(source))
+        if not rego_installed():
+            return "Rego needs the package regopy, which is not installed. Install Drawbridge with its extra rego."
+        try:
+            said = self.rego.ask({"do": "check-rego", "modules": source}, self._deadline_rego_s)
+        except EvaluatorGone:
+            return f"Reading it took longer than {self._deadline_rego_s:g} s or broke the reader."
+        return None if said is None else str(said)
+
+    def close(self) -> None:
+        """End the processes."""
+        self.cel.close()
+        self.rego.close()
 
 
 def _read_line(pipe: IO[bytes], timeout_s: float) -> bytes:

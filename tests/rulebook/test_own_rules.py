@@ -121,9 +121,9 @@ class TestCel:
         late = Failed("it took too long, or broke its process.")
         assert list(evaluate(explodes, {}, [{"resources": resources}])) == [late]
         # It is not asked again for a while, and others are answered as before.
-        gone = evaluate._process
+        gone = evaluate.cel._process
         assert list(evaluate(explodes, {}, [{"resources": resources}] * 500)) == [late] * 500
-        assert evaluate._process is gone is None
+        assert evaluate.cel._process is gone is None
         assert list(evaluate(own("cel", expression="true"), {}, [{}])) == [()]
 
     def test_that_takes_all_memory_is_ended(self, evaluate: OwnRules) -> None:
@@ -137,7 +137,7 @@ class TestCel:
     def test_is_evaluated_again_after_its_process_died(self, evaluate: OwnRules) -> None:
         rule = own("cel", expression="true")
         assert list(evaluate(rule, {}, [{}])) == [()]
-        process = evaluate._process
+        process = evaluate.cel._process
         assert process is not None
         process.kill()
         process.wait()
@@ -146,16 +146,16 @@ class TestCel:
     def test_leaves_the_process_of_its_parent_alone(self, evaluate: OwnRules) -> None:
         rule = own("cel", expression="true")
         assert list(evaluate(rule, {}, [{}])) == [()]
-        mine = evaluate._process
+        mine = evaluate.cel._process
         assert mine is not None
         child = os.fork()
         if child == 0:
-            right = list(evaluate(rule, {}, [{}])) == [()] and evaluate._process is not mine
+            right = list(evaluate(rule, {}, [{}])) == [()] and evaluate.cel._process is not mine
             evaluate.close()
             os._exit(0 if right else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert list(evaluate(rule, {}, [{}])) == [()]
-        assert evaluate._process is mine
+        assert evaluate.cel._process is mine
 
 
 class TestRego:
