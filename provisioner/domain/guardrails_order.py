@@ -53,13 +53,16 @@ def time_to_live(rule: GuardrailRule, context: Context) -> Iterator[Finding]:
 
 
 def monthly_cost(
-    rule: GuardrailRule, context: Context, estimate: Estimate, delta_usd_month: Decimal
+    rule: GuardrailRule, context: Context, estimate: Estimate | None, delta_usd_month: Decimal
 ) -> Iterator[Finding]:
     """Find what costs more than a cap. What has no price is said where the rest is within it."""
     settings = rule.settings
     assert isinstance(settings, MonthlyCost)
     cap = settings.maximum_usd_month.at(context.environment)
     if cap is None:
+        return
+    if estimate is None:
+        yield _unpriced(rule)
         return
     others = {
         "order": Decimal(0),
@@ -101,7 +104,7 @@ def monthly_cost(
         )
 
 
-def budget_left(rule: GuardrailRule, context: Context, estimate: Estimate) -> Iterator[Finding]:
+def budget_left(rule: GuardrailRule, context: Context, estimate: Estimate | None) -> Iterator[Finding]:
     """Find what costs more than the cost center's budget has left for it."""
     settings = rule.settings
     assert isinstance(settings, BudgetLeft)
@@ -113,6 +116,9 @@ def budget_left(rule: GuardrailRule, context: Context, estimate: Estimate) -> It
             "The budget of the cost center is not known here, so",
             "Set a budget for the cost center.",
         )
+        return
+    if estimate is None:
+        yield _unpriced(rule)
         return
     keep = (budget or Decimal(0)) * settings.keep_percent / 100
     free = max(left - keep, Decimal(0))
@@ -152,6 +158,10 @@ def count_limit(rule: GuardrailRule, context: Context) -> Iterator[Finding]:
             f"{team} would have {total} {of}, but may have {most}.",
             "Destroy one that is no longer used, or use one that is there.",
         )
+
+
+def _unpriced(rule: GuardrailRule) -> Finding:
+    return unjudged(rule, COST, "Nothing is priced here, so", "Check it where there is a price book.")
 
 
 def _usd(amount: Decimal) -> str:

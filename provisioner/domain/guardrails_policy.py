@@ -18,7 +18,7 @@ from provisioner.domain import (
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate
 from provisioner.domain.finding import Finding
-from provisioner.domain.guardrails_answer import broken, raised, unjudged
+from provisioner.domain.guardrails_answer import raised, unjudged
 from provisioner.domain.guardrails_own import Evaluator, Question
 from provisioner.domain.guardrails_subject import Subject
 from provisioner.domain.plan import Plan
@@ -35,12 +35,15 @@ from provisioner.domain.run import RunKind
 
 @dataclass(frozen=True)
 class Matter:
-    """All that a rule may look at. `promises`: what the item would make; `plan` None: there is none yet."""
+    """All that a rule may look at. `promises`: what the item would make; `plan` None: there is none yet.
+
+    `estimate` None: nothing is priced here.
+    """
 
     context: Context
     parameters: Mapping[str, object]
     promises: tuple[Subject, ...]
-    estimate: Estimate
+    estimate: Estimate | None
     delta_usd_month: Decimal
     plan: Plan | None = None
     planned: tuple[Subject, ...] = ()
@@ -186,7 +189,12 @@ def _own(rule: GuardrailRule, point: Point, matter: Matter, evaluate: Evaluator)
     settings = rule.settings
     if isinstance(settings, Rego):
         if matter.document is None:
-            yield broken(rule, "plan", "the plan's document is not there.")
+            yield unjudged(
+                rule,
+                "plan",
+                "Policies in Rego look at the whole document of a plan, which is not kept here, so",
+                "Run conftest with the same policies there.",
+            )
             return
         yield from guardrails_own.ask(rule, matter.document, [Question("plan", {})], evaluate)
         return

@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from provisioner.domain import approval, cost, guardrails, guardrails_policy, guardrails_subject, tags
+from provisioner.domain import (
+    approval,
+    cost,
+    cost_change,
+    guardrails,
+    guardrails_policy,
+    guardrails_subject,
+    tags,
+)
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
+from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule
 from provisioner.domain.guardrails_own import Evaluator, no_evaluator
@@ -21,12 +30,17 @@ from provisioner.domain.run import RunKind
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rules say: findings, the estimate, what is added to the bill, and who must decide."""
+    """What the rules say: findings, the estimate, what is added to the bill, and who must decide.
+
+    `delta_usd_month` is against what the workspace was estimated at when it was applied last; approval rules look at
+    it. `change` is against what exists, by today's prices, resource by resource.
+    """
 
     findings: tuple[Finding, ...]
     estimate: Estimate
     delta_usd_month: Decimal
     steps: tuple[StepSpec, ...]
+    change: CostChange
 
     @property
     def refused(self) -> bool:
@@ -56,17 +70,21 @@ def judge_parameters(
     rules: tuple[ParameterRule, ...],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal = Decimal(0),
+    present: Iterable[PricedResource] = (),
     sources: Mapping[str, Mapping[Path, str]] | None = None,
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
 
-    `sources` says, by address, which parameter an attribute of a promised resource comes from. Nobody is asked about
+    `present`: what the item promised for the parameters that hold now; none for something new. `sources` says, by
+    address, which parameter an attribute of a promised resource comes from. Nobody is asked about
     what is refused.
     """
     promised = tuple(resources)
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
-    estimate = cost.estimate(promised, tools.book)
+    usage = policy.usage.profile(context.environment, context.item)
+    estimate = cost.estimate(promised, tools.book, usage)
+    change = cost_change.compare(cost.estimate(tuple(present), tools.book, usage), estimate)
     delta = estimate.usd_month - before_usd_month
     findings += guardrails_policy.check(
         policy.guardrails.rules,
@@ -83,7 +101,7 @@ def judge_parameters(
     steps: tuple[StepSpec, ...] = ()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
         steps = _route(context, policy, estimate, delta, findings, None)
-    return Judgement(findings, estimate, delta, steps)
+    return Judgement(findings, estimate, delta, steps, change)
 
 
 def judge_plan(
@@ -96,6 +114,8 @@ def judge_plan(
     expected_tags: Mapping[str, str],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
+    estimated: Estimate | None = None,
+    estimated_before: Estimate | None = None,
     resources: Iterable[PricedResource] = (),
     sources: Mapping[str, Mapping[Path, str]] | None = None,
     document: Mapping[str, object] | None = None,
@@ -103,6 +123,7 @@ def judge_plan(
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
 
+    `estimated` and `estimated_before`: what it costs after and before, as somebody else than the price book says.
     `resources` and `sources` are what `judge_parameters` had; `document` is the plan's JSON, which Rego policies read.
     """
     destroying = context.kind is RunKind.DESTROY
@@ -110,7 +131,10 @@ def judge_plan(
     if not destroying:
         findings += guardrails.check_parameters(rules, context.environment, parameters)
     findings += tags.check_tags(plan, expected_tags, tools.taggable)
-    estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
+    usage = policy.usage.profile(context.environment, context.item)
+    estimate = estimated or cost.estimate(cost.resources_from_plan(plan), tools.book, usage)
+    before = estimated_before or cost.estimate(cost.resources_before_plan(plan), tools.book, usage)
+    change = cost_change.compare(before, estimate)
     delta = estimate.usd_month - before_usd_month
     findings += guardrails_policy.check(
         policy.guardrails.rules,
@@ -128,7 +152,7 @@ def judge_plan(
         on_broken=tools.on_broken,
     )
     steps = _route(context, policy, estimate, delta, findings, plan)
-    return Judgement(findings, estimate, delta, steps)
+    return Judgement(findings, estimate, delta, steps, change)
 
 
 def _route(

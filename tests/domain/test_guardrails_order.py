@@ -121,6 +121,18 @@ class TestMonthlyCost:
         (found,) = say(rule("monthly-cost", {"maximum_usd_month": "1"}), order)
         assert found.level is Level.HARD_MANDATORY
 
+    @pytest.mark.parametrize("kind", ["monthly-cost", "budget-left"])
+    def test_is_not_known_where_nothing_is_priced(self, kind: str) -> None:
+        unpriced = replace(matter(context=budget("5", "9")), estimate=None)
+        with_ = {"maximum_usd_month": "1"} if kind == "monthly-cost" else {}
+        assert say(rule(kind, with_), unpriced) == (
+            advice(
+                "Nothing is priced here, so a-rule could not be judged.",
+                "Check it where there is a price book.",
+                where="cost",
+            ),
+        )
+
     def test_names_what_it_has_no_name_for(self) -> None:
         nameless = replace(CONTEXT, team="", environment="")
         order = matter(context=nameless, estimate=estimate_with(usd_month="2.00"))
