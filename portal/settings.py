@@ -83,6 +83,20 @@ DRAWBRIDGE_ALLOW_CODE_IN_MODULES = env.bool("DRAWBRIDGE_ALLOW_CODE_IN_MODULES", 
 DRAWBRIDGE_POLICY_FILE = Path(
     env.str("DRAWBRIDGE_POLICY_FILE", default=str(BASE_DIR / "portal" / "policy" / "default.yaml"))
 ).resolve()
+# Where the policy in force comes from: "file" (a file, or a folder of them), "git", or "edited" in the portal.
+DRAWBRIDGE_POLICY_SOURCE = env.str("DRAWBRIDGE_POLICY_SOURCE", default="file")
+if DRAWBRIDGE_POLICY_SOURCE not in ("file", "git", "edited"):
+    raise ImproperlyConfigured(
+        f"DRAWBRIDGE_POLICY_SOURCE is {DRAWBRIDGE_POLICY_SOURCE!r}: set it to file, git or edited."
+    )
+DRAWBRIDGE_POLICY_GIT_URL = env.str("DRAWBRIDGE_POLICY_GIT_URL", default="")
+DRAWBRIDGE_POLICY_GIT_REF = env.str("DRAWBRIDGE_POLICY_GIT_REF", default="main")
+DRAWBRIDGE_POLICY_GIT_PATH = env.str("DRAWBRIDGE_POLICY_GIT_PATH", default="")
+DRAWBRIDGE_POLICY_REFRESH_S = env.int("DRAWBRIDGE_POLICY_REFRESH_S", default=300)
+# Unit tests that every proposed policy is run against; empty: none.
+DRAWBRIDGE_POLICY_TESTS = env.str(
+    "DRAWBRIDGE_POLICY_TESTS", default=str(BASE_DIR / "portal" / "policy" / "tests")
+)
 DRAWBRIDGE_PRICES_DIR = Path(
     env.str("DRAWBRIDGE_PRICES_DIR", default=str(BASE_DIR / "provisioner" / "prices"))
 ).resolve()
@@ -373,6 +387,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.look_for_workers",
         "schedule": 30,
         "options": {"queue": "default", "expires": 30},
+    },
+    "refresh-policy": {
+        "task": "provisioner.refresh_policy",
+        "schedule": DRAWBRIDGE_POLICY_REFRESH_S,
+        "options": {"queue": "default", "expires": DRAWBRIDGE_POLICY_REFRESH_S},
     },
     "archive-logs": {
         "task": "provisioner.archive_logs",

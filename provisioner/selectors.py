@@ -81,8 +81,8 @@ def orderable_services(user: Person) -> QuerySet[Service]:
     return services.order_by("slug")
 
 
-def runs_visible_to(user: Person) -> QuerySet[Run]:
-    """Return the runs the user may see, newest first, with what a list shows."""
+def all_runs() -> QuerySet[Run]:
+    """Return every run, newest first, with what a list shows: for operators at the machine, whom no team bounds."""
     runs = Run.objects.select_related(
         "workspace__service__owner_team",
         "workspace__service__cost_center",
@@ -94,9 +94,15 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
         "request",
         "estimate",
     ).defer("item_version__content", "item_version__readme")
+    return runs.order_by("-created_at", "id")
+
+
+def runs_visible_to(user: Person) -> QuerySet[Run]:
+    """Return the runs the user may see, newest first, with what a list shows."""
+    runs = all_runs()
     if not groups_of(user) & SEES_ALL:
         runs = runs.filter(workspace__service__owner_team__in=_teams(user))
-    return runs.order_by("-created_at", "id")
+    return runs
 
 
 def teams_seen_by(user: Person) -> frozenset[int] | None:

@@ -24,6 +24,7 @@ from provisioner.services import (
     notification_digests,
     notification_send,
     notifications,
+    policies,
     recover,
     shutdown,
     sweep,
@@ -93,6 +94,12 @@ def sweep_runs(**_: object) -> None:
 def look_for_workers(**_: object) -> None:
     """Note which workers there are."""
     workers.note(queue.workers())
+
+
+@shared_task(name="provisioner.refresh_policy")
+def refresh_policy(**_: object) -> None:
+    """Look at where the policy comes from."""
+    policies.refresh(now=_now())
 
 
 @shared_task(name="provisioner.archive_logs")

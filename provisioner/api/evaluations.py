@@ -59,6 +59,7 @@ def document(ask: Ask, evaluation: Evaluation) -> dict[str, Any]:
         "unpriced": unpriced_documents(evaluation.estimate.unpriced),
         "approvals_expected": [asdict(step) for step in evaluation.approvals_expected],
         "unit_cost_effect": None,
+        "policy_digest": evaluation.policy_digest,
     }
 
 

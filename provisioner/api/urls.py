@@ -11,6 +11,7 @@ from provisioner.api import (
     evaluations,
     notifications,
     organisation,
+    policies,
     policy_check,
     price_books,
     requests,
@@ -35,5 +36,6 @@ urlpatterns: list[Any] = [
     *price_books.urlpatterns,
     *notifications.urlpatterns,
     *policy_check.urlpatterns,
+    *policies.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

@@ -71,19 +71,20 @@ def judge_parameters(
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal = Decimal(0),
     present: Iterable[PricedResource] = (),
+    estimated: Estimate | None = None,
     sources: Mapping[str, Mapping[Path, str]] | None = None,
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
 
-    `present`: what the item promised for the parameters that hold now; none for something new. `sources` says, by
-    address, which parameter an attribute of a promised resource comes from. Nobody is asked about
-    what is refused.
+    `present`: what the item promised for the parameters that hold now; none for something new. `estimated` is what it
+    costs, where that is known; else the resources are priced. `sources` says, by address, which parameter an attribute
+    of a promised resource comes from. Nobody is asked about what is refused.
     """
     promised = tuple(resources)
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
     usage = policy.usage.profile(context.environment, context.item)
-    estimate = cost.estimate(promised, tools.book, usage)
+    estimate = estimated or cost.estimate(promised, tools.book, usage)
     change = cost_change.compare(cost.estimate(tuple(present), tools.book, usage), estimate)
     delta = estimate.usd_month - before_usd_month
     findings += guardrails_policy.check(
@@ -123,7 +124,8 @@ def judge_plan(
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
 
-    `estimated` and `estimated_before`: what it costs after and before, as somebody else than the price book says.
+    `estimated` and `estimated_before`: what it costs after and before, where that is known from elsewhere than the
+    price book.
     `resources` and `sources` are what `judge_parameters` had; `document` is the plan's JSON, which Rego policies read.
     """
     destroying = context.kind is RunKind.DESTROY

@@ -8,6 +8,7 @@ from provisioner.models.notification import (
     NotificationDelivery,
     NotificationPreference,
 )
+from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
 from provisioner.models.prices import PriceBookActivation, PriceBookVersion, PriceRow
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
@@ -24,6 +25,10 @@ __all__ = [
     "NotificationChannel",
     "NotificationDelivery",
     "NotificationPreference",
+    "PolicyActivation",
+    "PolicyProposal",
+    "PolicyStanding",
+    "PolicyVersion",
     "PriceBookActivation",
     "PriceBookVersion",
     "PriceRow",

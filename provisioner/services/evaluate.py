@@ -37,6 +37,7 @@ class Evaluation:
     estimate: Estimate
     change: CostChange
     approvals_expected: tuple[StepSpec, ...]
+    policy_digest: str
 
     @property
     def variables(self) -> Mapping[str, object]:
@@ -75,11 +76,12 @@ def evaluate(
         ttl_days=ask.ttl_days,
         now=now,
     )
+    rules = policy.current()
     said = judging.judge_parameters(
         resolved.filled.shown,
         judge.skeleton(resolved.manifest, variables),
         context=context,
-        policy=policy.current(),
+        policy=rules,
         rules=judge.parameter_rules(resolved.manifest),
         said_before=lifecycle.findings(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
@@ -98,6 +100,7 @@ def evaluate(
         estimate=said.estimate,
         change=said.change,
         approvals_expected=said.steps,
+        policy_digest=rules.digest,
     )
 
 

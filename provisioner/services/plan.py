@@ -126,7 +126,11 @@ def _commit(
             RunStatus.PLANNED,
             now=now,
             holding=claim.fencing_token,
-            fields={"findings": documents(judgement.said.findings), "lease_expires_at": None},
+            fields={
+                "findings": documents(judgement.said.findings),
+                "policy_digest": judgement.policy_digest,
+                "lease_expires_at": None,
+            },
         )
         stored_plan.store(
             run,
@@ -215,6 +219,7 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                     "rule": step.rule[:100],
                     "reason": step.reason,
                     "verdict_needed": step.verdict_needed,
+                    "policy_digest": judgement.policy_digest,
                     "created_at": now,
                 },
             )

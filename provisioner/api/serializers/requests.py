@@ -111,6 +111,9 @@ class EvaluationSerializer(serializers.Serializer[Any]):
     unit_cost_effect = serializers.JSONField(
         read_only=True, allow_null=True, help_text="Null until unit-cost KPIs are kept for the service."
     )
+    policy_digest = serializers.CharField(
+        read_only=True, help_text="The version of the policy that judged it."
+    )
 
 
 class RequestSerializer(serializers.Serializer[Any]):

@@ -90,6 +90,9 @@ class RunSerializer(serializers.Serializer[Any]):
     estimate_usd_month = UsdField(source="estimate.usd_month", allow_null=True)
     delta_usd_month = UsdField(source="estimate.delta_usd_month", allow_null=True)
     error_summary = serializers.CharField(read_only=True, help_text="Empty unless it went wrong.")
+    policy_digest = serializers.CharField(
+        read_only=True, help_text="The version of the policy that judged it last; empty for older runs."
+    )
 
     def get_on_hold(self, run: Run) -> bool:
         return run.workspace.held_at is not None
