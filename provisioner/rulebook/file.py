@@ -17,6 +17,7 @@ from provisioner.rulebook.policy_files import PolicyFiles
 
 ENDINGS = (".yaml", ".yml")
 MAX_BYTES = MAX_FILE_BYTES
+FILE_MAX_BYTES = 256 * 1024  # of a file that a policy names
 
 
 @dataclass(frozen=True)
