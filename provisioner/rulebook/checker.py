@@ -13,6 +13,7 @@ from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails_policy import Matter
 from provisioner.domain.organisation import Organisation
 from provisioner.domain.policy.document import Policy
+from provisioner.domain.policy.guardrail_settings import Rego
 from provisioner.domain.tags_finding import MISSING
 from provisioner.domain.tags_policy import Asked, TagCheck
 from provisioner.rulebook import own_rules
@@ -41,7 +42,8 @@ class Checker:
     ) -> Report:
         """Judge a plan. `context` says what the pipeline knows of itself; what it does not know is not judged."""
         tags = self._tags(read, context)
-        said = self._guardrails(read, context) if guardrails_too else ()
+        priced = self._cost(read, context) if guardrails_too else None
+        said = self._guardrails(read, context, priced) if guardrails_too else ()
         return Report(
             findings=(*tags.findings, *said),
             resources=len(read.plan.changes),
@@ -50,7 +52,7 @@ class Checker:
             terraform_version=read.plan.terraform_version,
             environment=context.environment,
             service=context.service,
-            cost=self._cost(read) if guardrails_too else None,
+            cost=priced,
             fail_on=fail_on,
             baseline=baseline,
         )
@@ -69,8 +71,7 @@ class Checker:
             self.on_broken(MISSING, error)
             return TagCheck((_broken(MISSING),), ())
 
-    def _guardrails(self, read: ReadPlan, context: Context) -> tuple[Finding, ...]:
-        priced = self._cost(read)
+    def _guardrails(self, read: ReadPlan, context: Context, priced: CostOfPlan | None) -> tuple[Finding, ...]:
         return guardrails_policy.check(
             self.policy.guardrails.rules,
             Matter(
@@ -81,19 +82,26 @@ class Checker:
                 delta_usd_month=Decimal(0) if priced is None else priced.delta_usd_month,
                 plan=read.plan,
                 planned=guardrails_subject.planned(read.plan),
+                document=read.document,
             ),
             evaluate=own_rules.evaluate,
             on_broken=self.on_broken,
         )
 
-    def _cost(self, read: ReadPlan) -> CostOfPlan | None:
+    def _cost(self, read: ReadPlan, context: Context) -> CostOfPlan | None:
         if self.book is None:
             return None
-        after = cost.estimate(cost.resources_from_plan(read.plan), self.book)
-        before = cost.estimate(cost.resources_before_plan(read.plan), self.book)
+        usage = self.policy.usage.profile(context.environment, context.item)
+        after = cost.estimate(cost.resources_from_plan(read.plan), self.book, usage)
+        before = cost.estimate(cost.resources_before_plan(read.plan), self.book, usage)
         return CostOfPlan(
             self.book.region, self.book.digest, after, delta_usd_month=after.usd_month - before.usd_month
         )
+
+
+def needs_document(policy: Policy) -> bool:
+    """Whether a rule of the policy reads the plan's whole document."""
+    return any(isinstance(rule.settings, Rego) for rule in policy.guardrails.rules)
 
 
 def _broken(rule: str) -> Finding:
