@@ -2,6 +2,13 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.notification import (
+    Notification,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationPreference,
+)
+from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
 from provisioner.models.prices import PriceBookActivation, PriceBookVersion, PriceRow
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
@@ -14,6 +21,14 @@ __all__ = [
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "Notification",
+    "NotificationChannel",
+    "NotificationDelivery",
+    "NotificationPreference",
+    "PolicyActivation",
+    "PolicyProposal",
+    "PolicyStanding",
+    "PolicyVersion",
     "PriceBookActivation",
     "PriceBookVersion",
     "PriceRow",

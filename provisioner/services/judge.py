@@ -82,6 +82,7 @@ def plan_of(run: Run, result: PlanOutcome, *, outside: Outside = NOBODY, now: da
             workspace.estimate_usd_month or Decimal(0) if outside.before is None else outside.before.usd_month
         ),
         estimated=outside.estimate,
+        estimated_before=outside.before,
         tools=tools,
     )
     variables_digest = plans.variables_digest(run.variables)
@@ -157,3 +158,11 @@ def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[Price
         PricedResource(address=row.address, type=row.type, attributes=row.attributes)
         for row in manifest.estimate_resources(variables)
     )
+
+
+def present(workspace: Workspace) -> tuple[PricedResource, ...]:
+    """Return what the version that was applied last promised for the variables that it was applied with."""
+    if not workspace.variables:
+        return ()
+    manifest = catalog_manifest.from_json(workspace.item_version.manifest)
+    return skeleton(manifest, workspace.variables)
