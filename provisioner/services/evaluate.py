@@ -91,6 +91,7 @@ def evaluate(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        sources=judge.sources(resolved.manifest, variables),
         present=() if workspace is None else judge.present(workspace),
         kept=deciding.kept_overrides(workspace, now),
         tools=judge.tools_for(resolved.manifest),

@@ -21,11 +21,14 @@ from provisioner.domain.policy import (
 from provisioner.domain.policy.approval_rules import ApprovalPolicy
 from provisioner.domain.policy.guardrail_rules import GuardrailPolicy
 from provisioner.domain.policy.lifetime import LifetimePolicy
-from provisioner.domain.policy.section import Place, PolicyError, Reading, Section
+from provisioner.domain.policy.section import Outside, Place, PolicyError, Reading, Section
 from provisioner.domain.policy.tag_rules import TagPolicy
 from provisioner.domain.policy.usage_rules import UsagePolicy
 
 VERSION = 1
+
+# What a policy that lies in several files may hold in one of them.
+FILES_MAX_CHARACTERS = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,18 @@ class Policy:
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
 
-def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None) -> Policy:
+def read(
+    data: object,
+    *,
+    digest: str,
+    lines: Mapping[Place, int] | None = None,
+    outside: Outside | None = None,
+) -> Policy:
     """Read a policy. Raises PolicyError with everything that is wrong, each with its place.
 
-    `lines` gives the line of each part, for the problems' sake.
+    `lines` gives the line of each part, for the problems' sake; `outside` compiles expressions and reads files.
     """
-    reading = Reading(lines or {})
+    reading = Reading(lines or {}, outside=outside or Outside())
     root = Section(data, (), reading)
     root.keys(
         "version",
@@ -56,6 +65,7 @@ def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None)
         "approvals",
         "usage",
         "time_to_live",
+        "files",
         required=["version", "approvals"],
     )
     version = root.at("version")
@@ -65,6 +75,8 @@ def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None)
     overriding = root.at("guardrails").at("destructive_override_group")
     if overriding.present:
         groups.one(overriding, known)
+    for _, enclosed in root.at("files").each():
+        enclosed.text(maximum=FILES_MAX_CHARACTERS)
     policy = Policy(
         digest=digest,
         groups=known,
@@ -74,6 +86,9 @@ def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None)
         usage=usage_rules.read(root.at("usage")),
         lifetime=lifetime.read(root.at("time_to_live")),
     )
+    for place, name in policy.guardrails.groups():
+        if (part := root.inner(place)).present:  # what no file names is a default
+            groups.check(part, (name,), known)
     if reading.problems:
         raise PolicyError(*sorted(reading.problems, key=lambda problem: problem.line))
     return policy
