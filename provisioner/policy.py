@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from provisioner import policy_store
-from provisioner.domain.cost import PriceBook, parse_price_book
+from provisioner.domain.cost import Price, PriceBook, parse_price_book
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.policy.section import PolicyError, Problem
+from provisioner.models import PriceBookVersion, PriceRow
 from provisioner.policy_store import InForce
 from provisioner.rulebook import file as policy_file
 from provisioner.rulebook.file import Loaded
@@ -157,7 +159,25 @@ def _bytes(path: Path) -> bytes:
 
 
 def price_book(region: str) -> PriceBook:
-    """Return the price book of a region; an empty one (everything unpriced) when there is no file."""
+    """Return the price book in force in a region: the active version, else the file that comes with Drawbridge.
+
+    An empty one (everything unpriced) where there is neither.
+    """
+    active = (
+        PriceBookVersion.objects.filter(region=region, is_active=True).values_list("pk", "digest").first()
+    )
+    if active is not None:
+        return _stored_prices(*active, region)
+    return file_price_book(region)
+
+
+def version_price_book(version: PriceBookVersion) -> PriceBook:
+    """Return one version as the price models read it."""
+    return _stored_prices(version.pk, version.digest, version.region)
+
+
+def file_price_book(region: str) -> PriceBook:
+    """Return the price book of the region's file; an empty one when there is none. Raises PriceBookError."""
     path = Path(settings.DRAWBRIDGE_PRICES_DIR) / f"{region}.csv"
     return _load_prices(str(path), _stamp(path), region)
 
@@ -178,6 +198,24 @@ def _stamp(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return (0, 0)
     return (stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _stored_prices(version_id: int, digest: str, region: str) -> PriceBook:
+    """Read a version once: it never changes."""
+    rows = PriceRow.objects.filter(version_id=version_id).order_by("service", "sku_key")
+    prices = {
+        (row.service, row.sku_key): Price(
+            row.service, row.sku_key, row.unit, shortest(row.price_usd), row.effective_date, row.source
+        )
+        for row in rows.iterator()
+    }
+    return PriceBook(region=region, prices=prices, digest=digest)
+
+
+def shortest(price_usd: Decimal) -> Decimal:
+    """Return a stored price without the zeros that its column adds: 0.0104, not 0.010400000000."""
+    return Decimal(format(price_usd.normalize(), "f"))
 
 
 @lru_cache(maxsize=8)

@@ -14,6 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 
 from catalog.models import Service, Team
 from provisioner import crypto
+from provisioner.domain import groups
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.log import LogEntry
@@ -35,9 +36,8 @@ from provisioner.models import (
 Person = User | AnonymousUser
 
 LOG_LOOK_S = reading.LOOK_EVERY_S
-PLATFORM = "platform"
-# Groups that see every team's runs because they decide about them.
-SEES_ALL = frozenset({"finops", "sre", PLATFORM})
+PLATFORM = groups.PLATFORM
+SEES_ALL = groups.SEES_ALL
 
 
 class NotVisible(Refusal):

@@ -9,8 +9,10 @@ from provisioner.api import (
     catalog,
     drift,
     evaluations,
+    notifications,
     organisation,
     policies,
+    price_books,
     requests,
     runs,
     states,
@@ -31,5 +33,7 @@ urlpatterns: list[Any] = [
     *states.urlpatterns,
     *organisation.urlpatterns,
     *policies.urlpatterns,
+    *price_books.urlpatterns,
+    *notifications.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

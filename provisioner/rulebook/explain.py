@@ -65,6 +65,10 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
             "destroy is no such plan."
         ),
     ),
+    ("usage", "profiles", "*", "*"): (
+        "Expected use",
+        lambda key, value: f"Of each {key}, this use is expected and priced: {value}.",
+    ),
     ("time_to_live", "max_days", "*"): (
         "Time to live",
         lambda key, value: f"In {key}, a workspace lives {value} days at most until it is renewed.",
@@ -97,7 +101,7 @@ def explain(loaded: Loaded) -> tuple[RuleWords, ...]:
 
 def _part(loaded: Loaded, value: object, place: Place) -> Iterator[RuleWords]:
     phrase = _phrase_of(place)
-    if phrase is not None and not isinstance(value, Mapping):
+    if phrase is not None:
         title, words = phrase
         text = words(str(place[-1]), _plain(value))
         yield RuleWords(spell(place), str(place[0]), title, text, line=loaded.line_of(place))
@@ -106,6 +110,8 @@ def _part(loaded: Loaded, value: object, place: Place) -> Iterator[RuleWords]:
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _part(loaded, inner, (*place, str(key)))
+    elif value == [] or value is None:
+        return  # no rule
     elif isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
         for index, entry in enumerate(value):
             name = entry_name(entry) or str(index)

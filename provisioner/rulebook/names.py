@@ -12,7 +12,7 @@ from provisioner.rulebook.file import Loaded
 # Stands for the owner team of what is ordered; no group of the organisation.
 OWNER = "owner"
 # Keys under which a mapping has environments as its keys.
-_BY_ENVIRONMENT = ("above_usd_month", "max_days", "environments", "by_environment")
+_BY_ENVIRONMENT = ("above_usd_month", "max_days", "environments", "by_environment", "profiles")
 ANY = "*"
 
 

@@ -127,7 +127,7 @@ def _judge(given: Given, policy: Policy, tools: Tools) -> Judgement:
             rules=(),
             before_usd_month=given.before_usd_month,
             tools=tools,
-            estimate=given.estimate,
+            estimated=given.estimate,
         )
     return judging.judge_plan(
         given.plan,
@@ -138,7 +138,7 @@ def _judge(given: Given, policy: Policy, tools: Tools) -> Judgement:
         expected_tags=given.tags,
         before_usd_month=given.before_usd_month,
         tools=tools,
-        estimate=given.estimate,
+        estimated=given.estimate,
     )
 
 

@@ -14,6 +14,7 @@ from provisioner import policy
 from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
+from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
@@ -34,6 +35,7 @@ class Evaluation:
     problems: tuple[ParameterProblem, ...]
     findings: tuple[Finding, ...]
     estimate: Estimate
+    change: CostChange
     approvals_expected: tuple[StepSpec, ...]
     policy_digest: str
 
@@ -85,6 +87,7 @@ def evaluate(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        present=() if workspace is None else judge.present(workspace),
         tools=judge.tools_for(resolved.manifest),
     )
     return Evaluation(
@@ -94,6 +97,7 @@ def evaluate(
         problems=resolved.filled.problems,
         findings=said.findings,
         estimate=said.estimate,
+        change=said.change,
         approvals_expected=said.steps,
         policy_digest=rules.digest,
     )

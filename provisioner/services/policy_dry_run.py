@@ -265,7 +265,7 @@ def stored(run: Run, *, now: datetime) -> Stored:
             said_before=said_before,
             before_usd_month=Decimal(0) if kept is None else kept.usd_month - kept.delta_usd_month,
             tools=tools,
-            estimate=None if kept is None else _estimate(kept.usd_month, kept.unpriced),
+            estimated=None if kept is None else _estimate(kept.usd_month, kept.unpriced),
         )
 
     return Stored(plan is not None, by_parameters if plan is None else by_plan)

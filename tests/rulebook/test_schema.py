@@ -31,6 +31,8 @@ GOOD = {
     "no criticality": ("[tier-1]", "[]"),
     "no environment named": ('    above_usd_month:\n      development: "100"', "    above_usd_month:\n      x: 1"),
     "a time to live": ("max_days: {}", "max_days: {development: 90, staging: 3650}"),
+    "a usage profile": ("profiles: {}", "profiles: {production: {aws_s3_bucket: {standard: {storage_gb: 500}}}}"),
+    "a usage override": ("overrides: []", "overrides: [{item: x, usage: {aws_lb: {processed_bytes_gb: 2.5}}}]"),
     "no optional key": ("expire_after_days: 14", "# none"),
 }  # fmt: skip
 BAD = {
@@ -53,6 +55,10 @@ BAD = {
     "a group that is a number": ("recovery_group: sre", "recovery_group: 7"),
     "a list with a number": ("[tier-1]", "[1]"),
     "a section that is a list": ("max_days: {}", "max_days: [1]"),
+    "an override for everything": ("overrides: []", "overrides: [{usage: {}}]"),
+    "an override without use": ("overrides: []", "overrides: [{item: x}]"),
+    "a negative use": ("profiles: {}", "profiles: {production: {aws_lb: {processed_bytes_gb: -1}}}"),
+    "a use that is true": ("profiles: {}", "profiles: {production: {aws_lb: {processed_bytes_gb: true}}}"),
     "a section that is text": ("max_days: {}", "max_days: none"),
 }
 
