@@ -268,6 +268,8 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # State uploads are larger than any form; the state view alone reads bodies past the form limit.
 DRAWBRIDGE_STATE_MAX_BYTES = env.int("DRAWBRIDGE_STATE_MAX_BYTES", default=64 * 1024 * 1024)
+# Plans of other pipelines that are checked here; each takes up to three times its size in a web process for a moment.
+DRAWBRIDGE_PLAN_MAX_BYTES = env.int("DRAWBRIDGE_PLAN_MAX_BYTES", default=32 * 1024 * 1024)
 
 # --- Security ---------------------------------------------------------------------------------------------
 # Served over plain HTTP on loopback by default; behind TLS set DRAWBRIDGE_HTTPS=1.

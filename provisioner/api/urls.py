@@ -12,6 +12,7 @@ from provisioner.api import (
     notifications,
     organisation,
     policies,
+    policy_check,
     price_books,
     requests,
     runs,
@@ -32,8 +33,9 @@ urlpatterns: list[Any] = [
     *transfers.urlpatterns,
     *states.urlpatterns,
     *organisation.urlpatterns,
-    *policies.urlpatterns,
     *price_books.urlpatterns,
     *notifications.urlpatterns,
+    *policy_check.urlpatterns,
+    *policies.urlpatterns,
     path("state/<uuid:workspace_id>/", StateView.as_view(), name="state"),
 ]

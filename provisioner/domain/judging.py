@@ -62,8 +62,8 @@ def judge_parameters(
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
 
-    `present`: what the item promised for the parameters that hold now; none for something new. `estimated`: what it
-    costs, where that is known otherwise than from the resources. Nobody is asked about what is refused.
+    `present`: what the item promised for the parameters that hold now; none for something new. `estimated` is what it
+    costs, where that is known; else the resources are priced. Nobody is asked about what is refused.
     """
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
     usage = policy.usage.profile(context.environment, context.item)
@@ -92,7 +92,8 @@ def judge_plan(
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
 
-    `estimated` and `estimated_before`: what it costs after and before, as somebody else than the price book says.
+    `estimated` and `estimated_before`: what it costs after and before, where that is known from elsewhere than the
+    price book.
     """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before

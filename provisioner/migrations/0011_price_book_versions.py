@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioner', '0007_versions_of_state_say_who'),
+        ('provisioner', '0010_policy_versions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

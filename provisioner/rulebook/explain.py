@@ -65,6 +65,25 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
             "destroy is no such plan."
         ),
     ),
+    ("tags", "level"): ("Tags", lambda key, value: f"A missing or wrong tag is {value}."),
+    ("tags", "normalise"): (
+        "Tags",
+        lambda key, value: f"A value that is right but for this is accepted, with advice: {value}.",
+    ),
+    ("tags", "unchanged"): (
+        "Tags",
+        lambda key, value: f"Of resources that exist and that the plan leaves alone, findings are: {value}.",
+    ),
+    ("tags", "exempt_types"): ("Tags", lambda key, value: f"These types need no tags: {value}."),
+    ("tags", "required", "*"): (
+        "Required tags",
+        lambda key, value: f"Every resource that takes tags carries {key}: {value}.",
+    ),
+    ("tags", "optional", "*"): ("Optional tags", lambda key, value: f"Where {key} is set: {value}."),
+    ("tags", "environments", "*", "required", "*"): (
+        "Required tags of an environment",
+        lambda key, value: f"There, every resource that takes tags carries {key}: {value}.",
+    ),
     ("usage", "profiles", "*", "*"): (
         "Expected use",
         lambda key, value: f"Of each {key}, this use is expected and priced: {value}.",

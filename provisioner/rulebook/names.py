@@ -110,7 +110,7 @@ def _names(
     elif isinstance(value, list):
         for index, name in enumerate(value):
             yield from _names(name, (*place, index), wanted, keys)
-    elif isinstance(value, Mapping) and keys:
+    elif isinstance(value, Mapping) and keys and place[-1] != "environment":  # that is a tag of this name
         for key in value:
             yield str(key), (*place, str(key))
     else:

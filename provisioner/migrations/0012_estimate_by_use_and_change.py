@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioner', '0007_versions_of_state_say_who'),
+        ('provisioner', '0011_price_book_versions'),
     ]
 
     operations = [
