@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
-from provisioner.domain import cost, guardrails, tags_policy
+from provisioner.domain import cost, guardrails_policy, guardrails_subject, tags_policy
 from provisioner.domain.context import Context
 from provisioner.domain.cost import PriceBook
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.guardrails_policy import Matter
 from provisioner.domain.organisation import Organisation
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.tags_finding import MISSING
 from provisioner.domain.tags_policy import Asked, TagCheck
+from provisioner.rulebook import own_rules
 from provisioner.rulebook.plan_file import ReadPlan
 from provisioner.rulebook.report import CostOfPlan, FailOn, Report
 
@@ -67,15 +70,21 @@ class Checker:
             return TagCheck((_broken(MISSING),), ())
 
     def _guardrails(self, read: ReadPlan, context: Context) -> tuple[Finding, ...]:
-        try:
-            return guardrails.check_plan(
-                read.plan,
-                destroying=False,
-                override_group=self.policy.guardrails.destructive_override_group,
-            )
-        except Exception as error:
-            self.on_broken(guardrails.NO_DATA_LOSS, error)
-            return (_broken(guardrails.NO_DATA_LOSS),)
+        priced = self._cost(read)
+        return guardrails_policy.check(
+            self.policy.guardrails.rules,
+            Matter(
+                context=context,
+                parameters={},
+                promises=(),
+                estimate=None if priced is None else priced.estimate,
+                delta_usd_month=Decimal(0) if priced is None else priced.delta_usd_month,
+                plan=read.plan,
+                planned=guardrails_subject.planned(read.plan),
+            ),
+            evaluate=own_rules.evaluate,
+            on_broken=self.on_broken,
+        )
 
     def _cost(self, read: ReadPlan) -> CostOfPlan | None:
         if self.book is None:

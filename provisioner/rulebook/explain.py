@@ -6,6 +6,7 @@ with names, is told by its keys: an owner of a section adds a phrase where that 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ Phrase = Callable[[str, str], str]
 
 # What names an entry of a list, so that it is the same rule before and after an edit.
 NAMES = ("rule", "name", "id", "key", "tag", "group")
-SECTIONS = ("tags", "guardrails", "approvals", "usage", "time_to_live")
+SECTIONS = ("tags", "guardrails", "approvals", "usage", "time_to_live", "files")
 _NOT_RULES = ("version",)
 _APART = (*NAMES[:3], "level", "why", "fix")
 
@@ -63,6 +64,12 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
         lambda key, value: (
             f"A plan that deletes or replaces something that holds data needs an override by {value}; an order to "
             "destroy is no such plan."
+        ),
+    ),
+    ("files", "*"): (
+        "Files that rules name",
+        lambda key, value: (
+            f"{key}: {value.count(chr(10)) + 1} lines, SHA-256 {hashlib.sha256(value.encode()).hexdigest()[:12]}."
         ),
     ),
     ("tags", "level"): ("Tags", lambda key, value: f"A missing or wrong tag is {value}."),
