@@ -117,7 +117,10 @@ class TestWhatIsCompared:
 
 class TestWhatIsGiven:
     def test_prices_resources_where_no_cost_is_given(self) -> None:
-        given = "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance, after: {storage_encrypted: true}}]}"
+        given = (
+            "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance, "
+            "after: {storage_encrypted: true}}]}"
+        )
         expected = (
             "{findings: [{rule: cost-cap, level: advisory}], approvals: [{group: finops, rule: unpriced}]}"
         )
