@@ -125,8 +125,8 @@ def judge_plan(
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
 
     `estimated` and `estimated_before`: what it costs after and before, where that is known from elsewhere than the
-    price book.
-    `resources` and `sources` are what `judge_parameters` had; `document` is the plan's JSON, which Rego policies read.
+    price book. `resources` and `sources` are what `judge_parameters` had; `document` is the plan's JSON, which Rego
+    policies read.
     """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.yaml_file import MAX_FILE_BYTES, LocatedDocument, UnreadableFile, read_document
@@ -13,6 +13,7 @@ from provisioner.domain.policy import document
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.policy.section import Outside, Place, PolicyError, Problem
 from provisioner.rulebook import own_rules
+from provisioner.rulebook.policy_files import PolicyFiles
 
 ENDINGS = (".yaml", ".yml")
 MAX_BYTES = MAX_FILE_BYTES
@@ -38,29 +39,31 @@ class Loaded:
 def read(raw: bytes, name: str = "policy.yaml", *, beside: Path | None = None) -> Policy:
     """Return the policy. Raises PolicyError with the line, the reason and the fix of everything that is wrong.
 
-    `beside` is the folder that files named in it are read from; they are a part of the digest.
+    `beside` is the folder that files named in it are read from.
     """
     return load(raw, name, beside=beside).policy
 
 
 def load(raw: bytes, name: str = "policy.yaml", *, beside: Path | None = None) -> Loaded:
-    """Return the policy with its text and lines. Raises PolicyError."""
+    """Return the policy with its text and lines. Raises PolicyError.
+
+    What is read from files in the folder `beside` becomes a part of the text (its section `files`), so that the text
+    alone says all that the policy does, and its digest names it.
+    """
     text, located = _document(raw, name)
-    digest = hashlib.sha256(raw)
-
-    def texts(file: str, suffix: str) -> tuple[tuple[str, str], ...]:
-        found = _texts(beside, file, suffix) if beside is not None else ()
-        for path, content in found:
-            digest.update(hashlib.sha256(f"{path}\0{content}".encode()).digest())
-        return found
-
-    outside = Outside(own_rules.evaluate.problem, None if beside is None else texts)
-    policy = document.read(located.data, digest=digest.hexdigest(), lines=located.lines, outside=outside)
-    # Files are named in the policy, so what they hold is known only now.
-    return Loaded(replace(policy, digest=digest.hexdigest()), text, located.data, located.lines)
+    files = PolicyFiles(located.data, beside)
+    policy = document.read(
+        located.data,
+        digest=hashlib.sha256(raw).hexdigest(),
+        lines=located.lines,
+        outside=Outside(own_rules.evaluate.problem, files.texts),
+    )
+    if files.taken:
+        return load(files.enclosed_in(text).encode(), name)
+    return Loaded(policy, text, located.data, located.lines)
 
 
-def load_folder(files: Mapping[str, bytes]) -> Loaded:
+def load_folder(files: Mapping[str, bytes], *, beside: Path | None = None) -> Loaded:
     """Join the files of a folder into one policy: each key of the top level stands in one of them alone.
 
     The text that is kept is that of the files in the order of their names, each under a comment with its name; the
@@ -111,7 +114,7 @@ def load_folder(files: Mapping[str, bytes]) -> Loaded:
             )
         )
     try:
-        return load(raw)
+        return load(raw, beside=beside)
     except PolicyError as error:
         raise PolicyError(*(_placed(problem, starts) for problem in error.problems)) from None
 
@@ -165,26 +168,3 @@ def _document(raw: bytes, name: str) -> tuple[str, LocatedDocument]:
         raise PolicyError(
             *(Problem("", found.line, f"The file {found.reason}.", "Mend it.") for found in error.problems)
         ) from None
-
-
-def _texts(folder: Path, name: str, suffix: str) -> tuple[tuple[str, str], ...]:
-    """Return the file, or all files of the folder, each with its path from the policy. Tests of Rego are left out."""
-    root = folder.resolve()
-    found = (root / name).resolve()
-    if not found.is_relative_to(root):
-        raise ValueError(f"{name} does not lie beside the policy.")
-    files = [found] if found.is_file() else sorted(found.rglob(f"*{suffix}"))
-    files = [
-        file for file in files if not file.stem.endswith("_test") and file.resolve().is_relative_to(root)
-    ]
-    if not files:
-        raise ValueError(f"There is no {name} beside the policy, or nothing in it ends with {suffix}.")
-    texts = []
-    for file in files:
-        if file.stat().st_size > FILE_MAX_BYTES:
-            raise ValueError(f"{file.relative_to(root)} is larger than {FILE_MAX_BYTES // 1024} KiB.")
-        try:
-            texts.append((str(file.relative_to(root)), file.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{file.relative_to(root)} cannot be read: {error}.") from None
-    return tuple(texts)

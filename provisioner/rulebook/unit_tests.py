@@ -33,6 +33,7 @@ class Given:
     context: Context
     parameters: Mapping[str, object] = field(default_factory=dict)
     plan: Plan | None = None
+    document: Mapping[str, object] | None = None  # the plan as Rego policies read it
     tags: Mapping[str, str] = field(default_factory=dict)
     estimate: Estimate | None = None
     before_usd_month: Decimal = Decimal(0)
@@ -138,6 +139,7 @@ def _judge(given: Given, policy: Policy, tools: Tools) -> Judgement:
         rules=(),
         expected_tags=given.tags,
         before_usd_month=given.before_usd_month,
+        document=given.document,
         tools=tools,
         estimated=given.estimate,
     )

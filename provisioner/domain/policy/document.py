@@ -20,6 +20,9 @@ from provisioner.domain.policy.usage_rules import UsagePolicy
 
 VERSION = 1
 
+# What a policy that lies in several files may hold in one of them.
+FILES_MAX_CHARACTERS = 256 * 1024
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -53,11 +56,14 @@ def read(
         "approvals",
         "usage",
         "time_to_live",
+        "files",
         required=["version", "approvals"],
     )
     version = root.at("version")
     if version.present and (version.value != VERSION or isinstance(version.value, bool)):
         version.problem("This version of the file's format is not known.", f"Write version: {VERSION}.")
+    for _, enclosed in root.at("files").each():
+        enclosed.text(maximum=FILES_MAX_CHARACTERS)
     policy = Policy(
         digest=digest,
         tags=tag_rules.read(root.at("tags")),
