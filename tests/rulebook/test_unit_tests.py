@@ -32,7 +32,7 @@ BOOK = PriceBook(region="us-east-1", prices={}, digest="")
 BIG = '{environment: production, criticality: tier-3, cost: {usd_month: "400.00"}}'
 REPLACED = (
     "{kind: update, environment: staging, cost: {usd_month: '0'}, "
-    "resources: [{address: a.b, type: aws_db_instance, action: replace}]}"
+    "resources: [{address: a.b, type: aws_kms_key, action: replace}]}"
 )
 
 
@@ -128,18 +128,22 @@ class TestWhatIsCompared:
 
 class TestWhatIsGiven:
     def test_prices_resources_where_no_cost_is_given(self) -> None:
-        given = "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance}]}"
-        assert run(given, "{approvals: [{group: finops, rule: unpriced}]}") == ()
+        given = (
+            "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance, "
+            "after: {storage_encrypted: true}}]}"
+        )
+        expected = (
+            "{findings: [{rule: cost-cap, level: advisory}], approvals: [{group: finops, rule: unpriced}]}"
+        )
+        assert run(given, expected) == ()
 
     def test_gives_resources_the_tags_that_follow_unless_they_set_their_own(self) -> None:
         given = (
             "{environment: staging, service: ads, cost: {usd_month: '0'}, "
-            "resources: [{address: aws_db_instance.x, type: aws_db_instance%s}]}"
+            "resources: [{address: aws_db_instance.x, type: aws_db_instance, after: {storage_encrypted: true%s}}]}"
         )
         assert run(given % "", "{}") == ()
-        assert run(given % ", after: {tags_all: {service: ads}}", "{}")[0].startswith(
-            "unexpected hard-mandatory"
-        )
+        assert run(given % ", tags_all: {service: ads}", "{}")[0].startswith("unexpected hard-mandatory")
 
     def test_reads_a_plan_file(self) -> None:
         change: dict[str, Any] = {"actions": ["delete"], "before": {}, "after": None, "after_unknown": {}}
