@@ -167,7 +167,7 @@ def _rule(loaded: Loaded, value: object, place: Place, key: str, name: str) -> R
         key=key,
         section=str(place[0]),
         title=name,
-        words=words or _plain(value),
+        words=words or _plain(value) or "nothing",
         level=level,
         name=name,
         line=loaded.line_of(place),
