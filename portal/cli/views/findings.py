@@ -1,0 +1,148 @@
+"""Findings, costs and failures, as a person reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from portal.cli.documents import FieldProblem, Finding, LineItem, Unpriced
+from portal.cli.failures import Failure, Refused
+from portal.cli.terminal import Terminal, harmless, joined, styled
+from portal.cli.wording import monthly, usd, value_text
+
+_LEVELS = {"hard-mandatory": ("bad", "bad"), "soft-mandatory": ("warn", "warn"), "advisory": ("dot", "label")}
+_LINE_ITEMS_SHOWN = 12
+
+
+def heading(terminal: Terminal, text: str, *, err: bool = False) -> None:
+    """Write a heading after an empty line."""
+    terminal.say("", err=err)
+    terminal.say(styled(text, "head"), err=err)
+
+
+def findings(terminal: Terminal, rows: Iterable[Finding], *, err: bool = False) -> None:
+    """Write findings, the binding ones first."""
+    order = list(_LEVELS)
+    known = sorted(rows, key=lambda row: order.index(row.level) if row.level in order else len(order))
+    for row in known:
+        sign, style = _LEVELS.get(row.level, ("dot", "label"))
+        terminal.say(
+            styled(f"  {terminal.sign(sign, err=err)} ", style),
+            styled(row.where or row.rule, "head"),
+            styled(f"  {row.level}", style),
+            styled(f"  {row.rule}", "label") if row.where else "",
+            err=err,
+        )
+        terminal.prose(row.what, indent=4, err=err)
+        if row.why:
+            terminal.prose(styled(row.why, "label"), indent=4, err=err)
+        if row.fix:
+            terminal.prose(
+                joined(styled(f"{terminal.sign('to', err=err)} ", "good"), row.fix), indent=4, err=err
+            )
+        if row.suggested is not None and value_text(row.suggested) not in row.fix:
+            terminal.prose(joined("Nearest allowed value: ", value_text(row.suggested)), indent=4, err=err)
+        if row.level == "soft-mandatory" and row.override_group:
+            terminal.prose(styled(f"{row.override_group} may override this.", "label"), indent=4, err=err)
+
+
+def field_problems(terminal: Terminal, rows: Iterable[FieldProblem], *, err: bool = False) -> None:
+    """Write what is wrong with single fields."""
+    for row in rows:
+        name = row.field or "The whole"
+        mark = styled(f"  {terminal.sign('bad', err=err)} {name}: ", "bad")
+        terminal.prose(joined(mark, row.message), indent=0, err=err)
+
+
+def costs(terminal: Terminal, items: Sequence[LineItem], unpriced: Sequence[Unpriced]) -> None:
+    """Write the line items, dearest first, and what has no price."""
+    if items:
+        ranked = sorted(items, key=_amount, reverse=True)
+        terminal.table(
+            ["", "USD/MONTH", "FOR", "RESOURCE", "HOW MUCH"],
+            [
+                (
+                    "",
+                    usd(item.usd_month).removesuffix(" USD"),
+                    item.component,
+                    short(item.address),
+                    f"{item.quantity} {item.unit} at {item.unit_price_usd}",
+                )
+                for item in ranked[:_LINE_ITEMS_SHOWN]
+            ],
+            right=["USD/MONTH"],
+        )
+        rest = ranked[_LINE_ITEMS_SHOWN:]
+        if rest:
+            total = sum(map(_amount, rest), Decimal(0))
+            terminal.say(
+                styled(f"  and {len(rest)} smaller, together {monthly(total)}; --json has all", "label")
+            )
+    if unpriced:
+        terminal.prose(styled("Not priced, and so not in the sum:", "label"), indent=2)
+        for row in unpriced[:_LINE_ITEMS_SHOWN]:
+            terminal.prose(
+                f"{terminal.sign('dot')} {short(row.address)}: {row.component}. {row.reason}", indent=4
+            )
+        if len(unpriced) > _LINE_ITEMS_SHOWN:
+            terminal.say(styled(f"    and {len(unpriced) - _LINE_ITEMS_SHOWN} more; --json has all", "label"))
+
+
+def short(address: str) -> str:
+    """Return a resource's address without the module that all of an order's resources are in."""
+    return address.removeprefix("module.this.")
+
+
+def failure(terminal: Terminal, error: Failure, *, as_json: bool) -> None:
+    """Write to standard error what went wrong, why, and what to do."""
+    if as_json:
+        terminal.stderr.write(_json_of(error))
+        return
+    tail = ""
+    if isinstance(error, Refused):
+        tail = f"  {error.status} {error.problem_code}".rstrip()
+    terminal.say(
+        styled(f"{terminal.sign('bad', err=True)} {error.what}", "bad"), styled(tail, "label"), err=True
+    )
+    if error.why:
+        terminal.prose(error.why, indent=2, err=True)
+    if isinstance(error, Refused):
+        field_problems(terminal, (row for row in error.errors if row.message not in error.why), err=True)
+        findings(terminal, error.findings, err=True)
+        advice = _advice(error)
+        if advice:
+            terminal.prose(
+                joined(styled(f"{terminal.sign('to', err=True)} ", "good"), advice), indent=2, err=True
+            )
+        if error.request_id and error.status >= 500:
+            terminal.prose(
+                styled(f"For the operators: request {error.request_id}", "label"), indent=2, err=True
+            )
+    if error.fix:
+        terminal.prose(
+            joined(styled(f"{terminal.sign('to', err=True)} ", "good"), error.fix), indent=2, err=True
+        )
+
+
+def _advice(error: Refused) -> str:
+    """Return what to do in terms of this client, where the portal speaks in terms of its API."""
+    if error.problem_code in ("invalid_token", "not_authenticated"):
+        return "Make a new token on the portal's page /tokens/, then: drawbridge login URL."
+    if error.problem_code == "scope_missing":
+        return "Make a token with that scope on the portal's page /tokens/, then: drawbridge login URL."
+    run = error.problem.get("run_id")
+    if isinstance(run, str):
+        return f"Look at that run: drawbridge runs show {harmless(run)[:40]}"
+    return ""
+
+
+def _json_of(error: Failure) -> str:
+    return json.dumps({"exit_code": int(error.exit_code), **error.document()}, indent=2) + "\n"
+
+
+def _amount(item: LineItem) -> Decimal:
+    try:
+        return Decimal(item.usd_month)
+    except ArithmeticError:
+        return Decimal(0)
