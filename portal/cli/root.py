@@ -42,6 +42,7 @@ class Sections(click.Group):
                     formatter.write_dl(rows, col_max=14)
 
 
+@common
 @click.group(
     "drawbridge",
     cls=Sections,
@@ -56,6 +57,3 @@ def drawbridge(ctx: click.Context) -> None:
     Begin with `drawbridge login URL` and `drawbridge catalog`.
     """
     ctx.ensure_object(Session)
-
-
-common(drawbridge)

@@ -24,7 +24,7 @@ from portal.cli.transport import RETRIES, Call, Transport
 TABLE, JSON = "table", "json"
 TRUE = frozenset({"1", "true", "yes", "on"})
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 
 @dataclass

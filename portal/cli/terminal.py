@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,8 @@ STYLES = {
     "mark": "bold magenta",
     "money": "bold",
 }
+# A column of texts up to this long keeps its width, whatever the terminal's.
+_FIXED = 20
 _SIGNS = {"ok": ("✓", "ok"), "bad": ("✗", "x"), "warn": ("!", "!"), "dot": ("•", "*"), "to": ("→", "->")}
 
 
@@ -113,39 +116,56 @@ class Terminal:
         self.stdout.flush()
 
     def table(
-        self, columns: Iterable[str], rows: Iterable[Iterable[str | Text]], *, right: Iterable[str] = ()
+        self,
+        columns: Iterable[str],
+        rows: Iterable[Iterable[str | Text]],
+        *,
+        right: Iterable[str] = (),
+        cut: Iterable[str] = (),
     ) -> None:
-        """Write rows under headings; numbers in the columns `right` are aligned at their ends."""
+        """Write rows under headings.
+
+        Numbers in the columns `right` are aligned at their ends; columns `cut` lose their ends, where the terminal is
+        too narrow, rather than taking several lines.
+        """
         written = [[cell if isinstance(cell, Text) else Text(harmless(cell)) for cell in row] for row in rows]
-        names = list(columns)
+        names, ending, shortened = list(columns), set(right), set(cut)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="label", show_edge=False)
-        ending = set(right)
         for index, name in enumerate(names):
             longest = max((row[index].cell_len for row in written), default=0)
+            fixed = longest <= _FIXED or not self.out.is_terminal
             table.add_column(
                 name,
                 justify="right" if name in ending else "left",
-                no_wrap=longest <= 24 or not self.out.is_terminal,
-                overflow="fold",
+                no_wrap=fixed or name in shortened,
+                min_width=max(longest, len(name)) if fixed else None,
+                overflow="ellipsis" if name in shortened else "fold",
             )
         for row in written:
             table.add_row(*row)
         _print_lines(self.out, table)
 
     def facts(self, rows: Iterable[tuple[str, str | Text]], *, indent: int = 0, err: bool = False) -> None:
-        """Write labels and values that line up; rows without a value are left out."""
+        """Write labels and values that line up; rows without a value are left out.
+
+        A value that has no place to be broken is left to the terminal, from which it can then be copied whole.
+        """
         console = self.err if err else self.out
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="label", no_wrap=True)
-        grid.add_column(overflow="fold", no_wrap=not console.is_terminal)
-        empty = True
-        for label, value in rows:
-            text = value if isinstance(value, Text) else Text(harmless(value))
-            if text.plain:
-                grid.add_row(" " * indent + harmless(label), text)
-                empty = False
-        if not empty:
-            _print_lines(console, grid)
+        written = [
+            (harmless(label), value if isinstance(value, Text) else Text(harmless(value)))
+            for label, value in rows
+        ]
+        written = [(label, value) for label, value in written if value.plain]
+        column = max((cell_len(label) for label, _ in written), default=0) + 2
+        room = console.width - indent - column
+        for label, value in written:
+            head = Text(f"{' ' * indent}{set_cell_size(label, column)}", style="label")
+            breakable = room >= 20 and all(cell_len(word) <= room for word in value.plain.split(" "))
+            lines = list(value.wrap(console, room)) if breakable else [value]
+            for line in lines:
+                line.rstrip()
+                console.print(head + line, soft_wrap=True, highlight=False, markup=False)
+                head = Text(" " * (indent + column))
 
     def flush(self) -> None:
         """Write out what is held back."""

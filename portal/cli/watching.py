@@ -15,7 +15,7 @@ from portal.cli.documents import LogLine, RunDetail
 from portal.cli.failures import ExitCode, Failure, Unreachable
 from portal.cli.follow import Wait, follow, outcome
 from portal.cli.session import Session
-from portal.cli.terminal import harmless, styled
+from portal.cli.terminal import harmless, joined, styled
 from portal.cli.views import runs as view
 from portal.cli.wording import counted, monthly, status_text, words
 
@@ -62,19 +62,20 @@ class Screen:
                 )
             return
         parts: list[str | Text] = [styled("==> ", "mark"), status_text(run.status)]
-        if run.status == "needs_approval":
-            parts.append(
-                ": "
-                + "; ".join(f"{step.group} ({step.reason})" for step in run.approvals if not step.decision)
-            )
-        elif run.status in ("confirmed", "apply_queued") and run.plan is not None:
+        if run.status in ("confirmed", "apply_queued") and run.plan is not None:
             parts += [": ", counted(run.plan.counts)]
             if run.estimate_usd_month is not None:
                 parts.append(f", {monthly(run.estimate_usd_month)}")
         # Results go to standard output; that something moves goes there only where the log does.
-        self._terminal.say(*parts, err=not self._events)
+        err = not self._events
+        self._terminal.say(*parts, err=err)
         if run.status == "needs_approval":
-            self._terminal.say(styled(f"    drawbridge approve {run.id}", "label"), err=not self._events)
+            for step in run.approvals:
+                if step.decision is None:
+                    self._terminal.prose(
+                        joined(styled(step.group, "head"), f": {step.reason}"), indent=4, err=err
+                    )
+            self._terminal.say(styled(f"    drawbridge approve {run.id}", "label"), err=err)
 
     def moved(self, run: RunDetail) -> None:
         if self._progress is None or self._task is None:

@@ -102,6 +102,15 @@ def span(seconds: float) -> str:
     return f"{whole // 86400} days"
 
 
+def age(seconds: float) -> str:
+    """Return a time span for a narrow column: 40s, 12m, 5h, 3d."""
+    whole = max(0, round(seconds))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= length:
+            return f"{whole // length}{unit}"
+    return f"{whole}s"
+
+
 def clock(instant: datetime) -> str:
     """Return an instant in UTC, to the minute."""
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -13,7 +13,7 @@ from portal.cli.documents import Caller
 from portal.cli.failures import Misuse, NotOffered
 from portal.cli.profiles import DEFAULT, Profile, Profiles
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless, styled
 from portal.cli.transport import portal_url
 from portal.cli.wording import clock, when
@@ -106,6 +106,7 @@ def whoami(session: Session) -> None:
     session.show(caller, show)
 
 
+@common
 @drawbridge.group("profiles")
 def profiles_group() -> None:
     """Several portals, each by a name."""

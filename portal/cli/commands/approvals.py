@@ -14,7 +14,7 @@ from portal.cli.client import Client
 from portal.cli.documents import RunDetail, Step
 from portal.cli.failures import Misuse, NotYours, Refused
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless, joined, styled
 from portal.cli.views import runs as view
 from portal.cli.views.findings import findings, heading
@@ -24,6 +24,7 @@ _STEPS_LOOKED_AT = 1000
 _PAST = {"approve": "Approved", "reject": "Rejected", "override": "Overridden"}
 
 
+@common
 @drawbridge.group("approvals", invoke_without_command=True)
 @click.pass_context
 def approvals(ctx: click.Context) -> None:
@@ -97,6 +98,11 @@ def _decide(
     session: Session, given: str, verdict: str, *, group: str | None, comment: str, yes: bool, digest: str
 ) -> None:
     """Show, ask, and decide on exactly the plan that was shown."""
+    if not yes and not session.terminal.interactive:
+        raise Misuse(
+            "Nobody is there to confirm the decision",
+            fix="Add --yes, and --plan-digest to say on which plan.",
+        )
     client = session.client()
     run = client.run(named.run_id(client, given))
     step = _step(client, run, verdict, group)
@@ -111,11 +117,6 @@ def _decide(
         )
     if not session.as_json:
         _present(session, client, run, step)
-    if not yes and not session.terminal.interactive:
-        raise Misuse(
-            "Nobody is there to confirm the decision",
-            fix="Add --yes, and --plan-digest to say on which plan.",
-        )
     if not comment and verdict != "approve":
         if not session.terminal.interactive:
             raise Misuse(f"A reason is needed to {verdict}", fix='Give it: --comment "…".')
@@ -130,7 +131,7 @@ def _decide(
         sign, style = ("bad", "bad") if verdict == "reject" else ("ok", "good")
         session.terminal.say(
             styled(f"{session.terminal.sign(sign)} {_PAST[verdict]} as {step.group}", style),
-            f": {decided.run.name} is ",
+            f"  {decided.run.name}: ",
             status_text(decided.run.status),
             styled(f"  plan {step.plan_digest[:12]}", "label"),
         )

@@ -11,11 +11,12 @@ from portal.cli.client import Ask, Client
 from portal.cli.failures import Refused, RunFailed
 from portal.cli.parameters import gathered
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless
 from portal.cli.views import catalog as view
 
 
+@common
 @drawbridge.group("catalog", invoke_without_command=True)
 @click.pass_context
 def catalog(ctx: click.Context) -> None:
@@ -100,7 +101,7 @@ def evaluate(
     schema = schema_for(client, item, version, environment) if pairs else None
     ask = Ask(item, service, environment, name, gathered(files, pairs, (), schema), version)
     found = client.evaluate(ask)
-    session.show(found, lambda: view.evaluation(session.terminal, found))
+    session.show(found, lambda: view.evaluation(session.terminal, found, ask.parameters))
     if not found.orderable:
         raise RunFailed(f"{harmless(name)} cannot be ordered as it is", fix="Change what is marked above.")
 

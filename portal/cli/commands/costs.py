@@ -77,7 +77,7 @@ def _estimates(session: Session, client: Client, by: str) -> None:
         )
         return
     view.cost_table(session.terminal, by, sums, unpriced)
-    missing = f"; {unknown} have no estimate yet" if unknown else ""
+    missing = f"; without an estimate yet: {unknown}" if unknown else ""
     session.terminal.prose(
         styled(
             f"List prices of the {count} open workspaces that you can see{missing}. This portal has no summary of "

@@ -209,7 +209,7 @@ def upgrade(
     parameters = gathered(files, pairs, unset, schema)
     if dry_run:
         found = client.evaluate_upgrade(ident, version=version, parameters=parameters)
-        session.show(found, lambda: catalog_view.evaluation(session.terminal, found))
+        session.show(found, lambda: catalog_view.evaluation(session.terminal, found, parameters))
         return
     more: dict[str, Any] = {"parameters": parameters} | ({"version": version} if version else {})
     ordered(

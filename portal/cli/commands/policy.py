@@ -10,7 +10,7 @@ import click
 from portal.cli.documents import PlanReport
 from portal.cli.failures import Misuse, RunFailed
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless, styled
 from portal.cli.views.findings import costs, findings, heading
 from portal.cli.wording import monthly
@@ -18,6 +18,7 @@ from portal.cli.wording import monthly
 _FORMATS = ("table", "json", "sarif", "junit", "text")
 
 
+@common
 @drawbridge.group("policy")
 def policy() -> None:
     """The limits of FinOps and SRE."""

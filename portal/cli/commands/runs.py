@@ -12,7 +12,7 @@ from portal.cli.commands.orders import order_options, ordered, wait_of
 from portal.cli.documents import LogLine
 from portal.cli.follow import Wait, outcome
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.views import runs as view
 from portal.cli.watching import finish, watch
 from portal.cli.wording import seconds, words
@@ -20,6 +20,7 @@ from portal.cli.wording import seconds, words
 LIMIT = 25
 
 
+@common
 @drawbridge.group("runs")
 def runs() -> None:
     """Runs: what is or was done to workspaces. RUN is an id, its first 8 characters, or a workspace's name."""

@@ -13,12 +13,13 @@ from portal.cli.commands.orders import workspace_options
 from portal.cli.documents import Output, WorkspaceDetail
 from portal.cli.failures import NotFound, NotYours
 from portal.cli.root import drawbridge
-from portal.cli.session import Session, command
+from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless
 from portal.cli.views import workspaces as view
 from portal.cli.wording import days
 
 
+@common
 @drawbridge.group("workspaces")
 def workspaces() -> None:
     """What was ordered. WORKSPACE is a name, an id, or its first 8 characters."""

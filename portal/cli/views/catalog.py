@@ -124,8 +124,8 @@ def limits(about: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def evaluation(terminal: Terminal, found: Evaluation) -> None:
-    """Write what an order would get, cost and need."""
+def evaluation(terminal: Terminal, found: Evaluation, given: Mapping[str, Any]) -> None:
+    """Write what an order with the parameters `given` would get, cost and need."""
     if found.orderable:
         verdict = styled(f"{terminal.sign('ok')} This can be ordered", "good")
     else:
@@ -151,7 +151,11 @@ def evaluation(terminal: Terminal, found: Evaluation) -> None:
     if not found.approvals_expected:
         terminal.prose("Nobody, unless the plan itself gives a reason.", indent=2)
     heading(terminal, "Parameters")
-    terminal.facts(((name, value_text(value)) for name, value in found.parameters.items()), indent=2)
+    own = {name: value for name, value in found.parameters.items() if name in given or name == "size"}
+    terminal.facts(((name, value_text(value)) for name, value in own.items()), indent=2)
+    more = len(found.parameters) - len(own)
+    if more:
+        terminal.say(styled(f"  {more} are filled in; --json has all", "label"))
     heading(terminal, "Tags")
     terminal.facts(found.tags.items(), indent=2)
 

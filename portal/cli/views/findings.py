@@ -9,10 +9,12 @@ from decimal import Decimal
 from portal.cli.documents import FieldProblem, Finding, LineItem, Unpriced
 from portal.cli.failures import Failure, Refused
 from portal.cli.terminal import Terminal, harmless, joined, styled
-from portal.cli.wording import monthly, usd, value_text
+from portal.cli.wording import monthly, value_text
 
 _LEVELS = {"hard-mandatory": ("bad", "bad"), "soft-mandatory": ("warn", "warn"), "advisory": ("dot", "label")}
 _LINE_ITEMS_SHOWN = 12
+# From here on a table of costs has room for quantities.
+_WIDE = 100
 
 
 def heading(terminal: Terminal, text: str, *, err: bool = False) -> None:
@@ -51,42 +53,58 @@ def field_problems(terminal: Terminal, rows: Iterable[FieldProblem], *, err: boo
     """Write what is wrong with single fields."""
     for row in rows:
         name = row.field or "The whole"
-        mark = styled(f"  {terminal.sign('bad', err=err)} {name}: ", "bad")
-        terminal.prose(joined(mark, row.message), indent=0, err=err)
+        mark = styled(f"{terminal.sign('bad', err=err)} {name}: ", "bad")
+        terminal.prose(joined(mark, row.message), indent=2, err=err)
 
 
 def costs(terminal: Terminal, items: Sequence[LineItem], unpriced: Sequence[Unpriced]) -> None:
-    """Write the line items, dearest first, and what has no price."""
+    """Write what the sum is made of, dearest first, and what has no price."""
     if items:
-        ranked = sorted(items, key=_amount, reverse=True)
+        rows = _grouped(items)
+        wide = terminal.out.width >= _WIDE
         terminal.table(
-            ["", "USD/MONTH", "FOR", "RESOURCE", "HOW MUCH"],
+            ["", "USD/MONTH", "FOR", *(["HOW MUCH"] if wide else []), "RESOURCE"],
             [
-                (
-                    "",
-                    usd(item.usd_month).removesuffix(" USD"),
-                    item.component,
-                    short(item.address),
-                    f"{item.quantity} {item.unit} at {item.unit_price_usd}",
-                )
-                for item in ranked[:_LINE_ITEMS_SHOWN]
+                ("", f"{amount:,.2f}", component, *([much] if wide else []), where)
+                for amount, component, much, where in rows[:_LINE_ITEMS_SHOWN]
             ],
             right=["USD/MONTH"],
+            cut=["RESOURCE"],
         )
-        rest = ranked[_LINE_ITEMS_SHOWN:]
+        rest = rows[_LINE_ITEMS_SHOWN:]
         if rest:
-            total = sum(map(_amount, rest), Decimal(0))
+            total = sum((amount for amount, *_ in rest), Decimal(0))
             terminal.say(
                 styled(f"  and {len(rest)} smaller, together {monthly(total)}; --json has all", "label")
             )
-    if unpriced:
-        terminal.prose(styled("Not priced, and so not in the sum:", "label"), indent=2)
-        for row in unpriced[:_LINE_ITEMS_SHOWN]:
-            terminal.prose(
-                f"{terminal.sign('dot')} {short(row.address)}: {row.component}. {row.reason}", indent=4
+    by_use = list(dict.fromkeys(row.component for row in unpriced if row.usage_based))
+    if by_use:
+        terminal.prose(styled(f"Paid by use, and so not in the sum: {', '.join(by_use)}", "label"), indent=2)
+    for row in unpriced:
+        if not row.usage_based:
+            mark = styled(f"{terminal.sign('warn')} no price is known: ", "warn")
+            terminal.prose(joined(mark, f"{short(row.address)}, {row.component}. {row.reason}"), indent=2)
+
+
+def _grouped(items: Sequence[LineItem]) -> list[tuple[Decimal, str, str, str]]:
+    """Return (USD a month, component, how much, resource); what is priced alike is one row."""
+    alike: dict[tuple[str, str, str, str], list[LineItem]] = {}
+    for item in items:
+        kind = short(item.address).partition(".")[0]
+        alike.setdefault((kind, item.component, item.quantity, item.unit_price_usd), []).append(item)
+    rows = []
+    for (kind, component, quantity, price), members in alike.items():
+        count = len(members)
+        much = f"{quantity} {members[0].unit} at {price}"
+        rows.append(
+            (
+                sum(map(_amount, members), Decimal(0)),
+                component if count == 1 else f"{component} x {count}",
+                much if count == 1 else f"{count} x {much}",
+                short(members[0].address) if count == 1 else kind,
             )
-        if len(unpriced) > _LINE_ITEMS_SHOWN:
-            terminal.say(styled(f"    and {len(unpriced) - _LINE_ITEMS_SHOWN} more; --json has all", "label"))
+        )
+    return sorted(rows, reverse=True)
 
 
 def short(address: str) -> str:
@@ -105,7 +123,8 @@ def failure(terminal: Terminal, error: Failure, *, as_json: bool) -> None:
     terminal.say(
         styled(f"{terminal.sign('bad', err=True)} {error.what}", "bad"), styled(tail, "label"), err=True
     )
-    if error.why:
+    # A refusal by guardrails says the same again in each finding.
+    if error.why and not (isinstance(error, Refused) and error.findings):
         terminal.prose(error.why, indent=2, err=True)
     if isinstance(error, Refused):
         field_problems(terminal, (row for row in error.errors if row.message not in error.why), err=True)

@@ -12,6 +12,7 @@ from portal.cli.named import SHORT_ID
 from portal.cli.terminal import Terminal, harmless, joined, styled
 from portal.cli.views.findings import costs, findings, heading, short
 from portal.cli.wording import (
+    age,
     clock,
     counted,
     monthly,
@@ -39,7 +40,7 @@ def ident(terminal: Terminal, whole: str) -> str:
 def runs(terminal: Terminal, rows: Iterable[Run], *, now: datetime) -> None:
     """Write a list of runs."""
     terminal.table(
-        ["RUN", "STATUS", "KIND", "WORKSPACE", "ENVIRONMENT", "REQUESTER", "SINCE"],
+        ["RUN", "STATUS", "KIND", "WORKSPACE", "ENVIRONMENT", "REQUESTER", "AGE"],
         [
             (
                 ident(terminal, row.id),
@@ -48,7 +49,7 @@ def runs(terminal: Terminal, rows: Iterable[Run], *, now: datetime) -> None:
                 styled(row.name, "head"),
                 row.environment,
                 row.requester,
-                when(row.status_at, now=now),
+                age((now - row.created_at).total_seconds()),
             )
             for row in rows
         ],
@@ -164,7 +165,7 @@ def steps(terminal: Terminal, rows: Iterable[Step], *, now: datetime) -> None:
 def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> None:
     """Write the approval queue."""
     terminal.table(
-        ["RUN", "FOR", "WORKSPACE", "ENVIRONMENT", "PLAN", "USD/MONTH", "REQUESTER", "WAITS"],
+        ["RUN", "FOR", "WORKSPACE", "ENVIRONMENT", "PLAN", "USD/MONTH", "REQUESTER", "AGE"],
         [
             (
                 ident(terminal, row.run.id),
@@ -174,7 +175,7 @@ def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> 
                 counted(row.counts),
                 _signed(row),
                 row.run.requester,
-                span((now - row.created_at).total_seconds()),
+                age((now - row.created_at).total_seconds()),
             )
             for row in rows
         ],

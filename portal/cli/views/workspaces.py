@@ -15,17 +15,22 @@ from portal.cli.views.findings import heading
 from portal.cli.views.runs import ident
 from portal.cli.wording import clock, monthly, usd, value_text, when, words
 
+# From here on a table of workspaces has room for ids.
+_WIDE = 110
+# Of a long output, so many characters; drawbridge outputs WORKSPACE NAME writes all of it.
+_OUTPUT_SHOWN = 160
 _OUTPUT = {True: "label", False: ""}
 
 
 def workspaces(terminal: Terminal, rows: Iterable[Workspace], *, now: datetime) -> None:
     """Write a list of workspaces."""
+    wide = terminal.out.width >= _WIDE
     terminal.table(
-        ["WORKSPACE", "ID", "ITEM", "SERVICE", "ENVIRONMENT", "USD/MONTH", "STATE"],
+        ["WORKSPACE", *(["ID"] if wide else []), "ITEM", "SERVICE", "ENVIRONMENT", "USD/MONTH", "STATE"],
         [
             (
                 styled(row.name, "head"),
-                ident(terminal, row.id),
+                *([ident(terminal, row.id)] if wide else []),
                 f"{row.item} {row.version}",
                 row.service,
                 row.environment,
@@ -110,12 +115,17 @@ def outputs(terminal: Terminal, rows: Iterable[Output]) -> None:
         (
             (
                 harmless(row.name),
-                styled("(sensitive)" if row.sensitive else value_text(row.value), _OUTPUT[row.sensitive]),
+                styled("(sensitive)" if row.sensitive else _one_line(row.value), _OUTPUT[row.sensitive]),
             )
             for row in rows
         ),
         indent=2,
     )
+
+
+def _one_line(value: object) -> str:
+    text = " ".join(value_text(value).split())
+    return text if len(text) <= _OUTPUT_SHOWN else f"{text[:_OUTPUT_SHOWN]}..."
 
 
 def cost_table(terminal: Terminal, by: str, sums: Mapping[str, Decimal], unpriced: Mapping[str, int]) -> None:
