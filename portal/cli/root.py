@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portal.cli.session import Session, common
-from portal.cli.version import version
+from portal.cli.version import VERSION
 
 EXIT_CODES = """\b
 Exit codes:
@@ -49,7 +49,7 @@ class Sections(click.Group):
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version(), prog_name="drawbridge")
+@click.version_option(VERSION, prog_name="drawbridge")
 @click.pass_context
 def drawbridge(ctx: click.Context) -> None:
     """Order infrastructure from a Drawbridge portal, and follow what becomes of it.

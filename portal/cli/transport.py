@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from portal.cli.failures import Misuse, NotOffered, Refused, Unreachable
-from portal.cli.version import version
+from portal.cli.version import NAME, VERSION
 
 API = "/api/v1/"
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 10.0, 30.0
@@ -116,7 +116,7 @@ class Transport:
             base_url=self.url + API,
             headers={
                 "Authorization": f"Bearer {token}",
-                "User-Agent": f"drawbridge-cli/{version()}",
+                "User-Agent": f"{NAME}/{VERSION}",
                 "Accept": "application/json, application/problem+json, */*;q=0.1",
             },
             follow_redirects=False,  # a redirect could take the token elsewhere

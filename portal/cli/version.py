@@ -1,16 +1,4 @@
-"""Which version of the client this is."""
+"""Which version of the client this is: the one of its own distribution, and of the portal's that carries it too."""
 
-from importlib import metadata
-
-# The client's own distribution, or the portal's, which carries it too.
-_DISTRIBUTIONS = ("drawbridge-cli", "drawbridge")
-
-
-def version() -> str:
-    """Return the installed version; "unpacked" where the code runs from a folder that nothing installed."""
-    for distribution in _DISTRIBUTIONS:
-        try:
-            return metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-    return "unpacked"
+NAME = "drawbridge-cli"
+VERSION = "0.1.0"
