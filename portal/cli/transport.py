@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import ssl
@@ -52,11 +53,11 @@ def portal_url(text: str, *, allow_http: bool = False) -> str:
     A token sent over plain HTTP can be read by everyone on the way, so only this machine is called that way.
     """
     url = text.strip()
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        host = ""
+        parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable():
         raise Misuse(
             "The portal's address cannot be used",
@@ -77,6 +78,12 @@ def portal_url(text: str, *, allow_http: bool = False) -> str:
         )
     path = parts.path.rstrip("/").removesuffix(API.rstrip("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return whom to trust: the well-known authorities, or SSL_CERT_FILE; reading them takes a while."""
+    return httpx.create_ssl_context()
 
 
 def is_loopback(host: str) -> bool:
@@ -119,6 +126,7 @@ class Transport:
                 "User-Agent": f"{NAME}/{VERSION}",
                 "Accept": "application/json, application/problem+json, */*;q=0.1",
             },
+            verify=_trusted(),
             follow_redirects=False,  # a redirect could take the token elsewhere
             trust_env=not is_loopback(urlsplit(self.url).hostname or ""),
         )

@@ -259,6 +259,8 @@ BY_PATH: dict[str, Any] = {
     "workspaces/": page(WORKSPACE),
     f"workspaces/{WORKSPACE_ID}/": WORKSPACE_DETAIL,
 }
+# What a portal may not have yet.
+NOT_THERE = ("costs/summary/", "export/backstage/")
 # Each document and the component of docs/openapi.json that describes it.
 COMPONENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Caller", CALLER),

@@ -75,4 +75,8 @@ def portal(httpserver: HTTPServer) -> HTTPServer:
     """Play a portal with one run, one workspace and one item."""
     for path, document in answers.BY_PATH.items():
         httpserver.expect_request(f"/api/v1/{path}", method="GET").respond_with_json(document)
+    for path in answers.NOT_THERE:
+        httpserver.expect_request(f"/api/v1/{path}").respond_with_json(
+            answers.problem(404, "not_found"), status=404
+        )
     return httpserver

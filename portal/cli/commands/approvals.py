@@ -103,6 +103,8 @@ def _decide(
             "Nobody is there to confirm the decision",
             fix="Add --yes, and --plan-digest to say on which plan.",
         )
+    if not comment and verdict != "approve" and not session.terminal.interactive:
+        raise Misuse(f"A reason is needed to {verdict}", fix='Give it: --comment "…".')
     client = session.client()
     run = client.run(named.run_id(client, given))
     step = _step(client, run, verdict, group)
@@ -118,8 +120,6 @@ def _decide(
     if not session.as_json:
         _present(session, client, run, step)
     if not comment and verdict != "approve":
-        if not session.terminal.interactive:
-            raise Misuse(f"A reason is needed to {verdict}", fix='Give it: --comment "…".')
         comment = click.prompt("Reason", err=True)
     if not yes:
         click.confirm(f"\n{verdict.capitalize()} as {harmless(step.group)}?", abort=True, err=True)
