@@ -70,8 +70,9 @@ class Client:
     # --- Who and what -------------------------------------------------------------------------------------
 
     def me(self) -> docs.Caller:
-        """Return who calls."""
-        return self._get("me/", docs.Caller)
+        """Return who calls. Raises NotOffered where the portal is too old to say."""
+        response = self.transport.call("GET", "me/", missing="account of its callers")
+        return self._read(decoded(response, self.url), docs.Caller)
 
     def items(self, **filters: str | bool | None) -> Iterator[docs.Item]:
         """Yield the golden paths that may be ordered, by category and name."""

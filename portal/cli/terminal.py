@@ -193,6 +193,13 @@ def _print_lines(console: Console, table: Table) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
+class _Console(Console):
+    """A console that leaves to the caller what to do when its reader went away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(stream: TextIO, environ: Mapping[str, str]) -> Console:
     is_terminal = stream.isatty()
     columns = environ.get("COLUMNS", "")
@@ -206,7 +213,7 @@ def _console(stream: TextIO, environ: Mapping[str, str]) -> Console:
     else:
         width = _PIPE_WIDTH
     no_color = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
-    return Console(
+    return _Console(
         file=stream,
         force_terminal=is_terminal,
         width=max(20, width),
