@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from portal.cli.client import Client
@@ -17,8 +18,8 @@ TERMINAL, NEEDS_APPROVAL = "terminal", "needs_approval"
 # A portal that is being restarted is back within this time; a watcher waits for it.
 AWAY_MAX_S = 180.0
 AWAY_PAUSE_S = 2.0
-# How long the portal holds the log back. Short where something else than a line ends the wait.
-HOLD_S, HOLD_FOR_PEOPLE_S = 3, 20
+# How long the portal holds an answer back: long poll or log. Something else than what ends it may happen meanwhile.
+HOLD_S, HOLD_FOR_PEOPLE_S = 2, 10
 # An answer that came at once without lines: too many wait already.
 EARLY_S, EARLY_PAUSE_S = 0.5, 1.0
 
@@ -61,16 +62,18 @@ def follow(
     pause: Callable[[float], None] = time.sleep,
 ) -> RunDetail:
     """Return the run when it is where `wait` says. Raises TimedOut, Refused, Unreachable."""
-    began = clock()
-    after, status, away_since = 0, "", None
+    began, away_since = clock(), None
+    after, status = 0, ""
     run: RunDetail | None = None
+    look: Callable[[], RunDetail] = partial(client.run, run_id)
     with witness.watching():
         while True:
             try:
-                run = client.run(run_id)
+                asked = clock()
+                run = look()
                 reached = run.terminal or (wait.until == NEEDS_APPROVAL and run.status == NEEDS_APPROVAL)
                 if run.status != status:
-                    if wait.log or not (reached and outcome_is_good(run)):
+                    if wait.log:
                         after = _drain(client, run_id, after, witness)  # what was before the new status
                     status = run.status
                     witness.status(run)
@@ -81,26 +84,27 @@ def follow(
                 if left_s is not None and left_s <= 0:
                     raise _timed_out(run, clock() - began)
                 held_s = _hold_s(status, left_s)
-                asked = clock()
-                page = client.log_page(run_id, after=after, wait_s=held_s)
+                came = 0
+                if wait.log:
+                    page = client.log_page(run_id, after=after, wait_s=held_s)
+                    for line in page.lines:
+                        witness.line(line)
+                    after, came = page.next_after, len(page.lines)
+                else:
+                    look = partial(client.wait, run_id, wait.until, timeout_s=held_s)
                 away_since = None
             except (Unreachable, Refused) as failure:
                 if isinstance(failure, Refused) and failure.exit_code != Unreachable.exit_code:
                     raise
                 away_since = clock() if away_since is None else away_since
-                late = wait.timeout_s is not None and clock() - began >= wait.timeout_s
                 if run is None or clock() - away_since >= AWAY_MAX_S:
                     raise
-                if late:
+                if wait.timeout_s is not None and clock() - began >= wait.timeout_s:
                     raise _timed_out(run, clock() - began) from None
                 witness.away(failure if isinstance(failure, Unreachable) else Unreachable(failure.what))
                 pause(AWAY_PAUSE_S)
                 continue
-            for line in page.lines:
-                witness.line(line)
-            if page.lines:
-                after = page.next_after
-            elif clock() - asked < EARLY_S:
+            if wait.log and not came and clock() - asked < EARLY_S:
                 pause(EARLY_PAUSE_S)
 
 

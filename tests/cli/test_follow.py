@@ -32,6 +32,7 @@ class Story:
         self.lines, self.waits = 0, []
         server.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_handler(self.run)
         server.expect_request(f"/api/v1/runs/{RUN_ID}/logs/").respond_with_handler(self.log)
+        server.expect_request(f"/api/v1/runs/{RUN_ID}/wait/").respond_with_handler(self.wait)
 
     def run(self, request: Request) -> Response:
         self.at = min(self.at + 1, len(self.chapters) - 1)
@@ -40,7 +41,11 @@ class Story:
             return _json(problem(chapter, "unavailable"), chapter)
         status, self.lines = chapter
         over = status in ("applied", "errored", "rejected", "canceled")
-        return _json({**RUN_DETAIL, "status": status, "terminal": over, **self.more})
+        return _json({**RUN_DETAIL, "status": status, "terminal": over, "reached": over, **self.more})
+
+    def wait(self, request: Request) -> Response:
+        self.waits.append(int(request.args["timeout"]))
+        return self.run(request)
 
     def log(self, request: Request) -> Response:
         after = int(request.args["after"])
@@ -130,10 +135,19 @@ class TestFollowing:
         run, seen = followed(client, until=until)
         assert (run.status, seen) == (ended, told)
 
-    def test_waits_longer_for_people_than_for_terraform(self, client: Client, httpserver: HTTPServer) -> None:
+    @pytest.mark.parametrize("log", [True, False])
+    def test_waits_longer_for_people_than_for_terraform(
+        self, log: bool, client: Client, httpserver: HTTPServer
+    ) -> None:
         story = Story(httpserver, ("planning", 0), ("needs_approval", 0), ("applied", 0))
-        followed(client)
-        assert [wait for wait in story.waits if wait] == [3, 20]
+        followed(client, log=log)
+        assert [wait for wait in story.waits if wait] == [2, 10]
+
+    def test_asks_for_no_log_that_nobody_reads(self, client: Client, httpserver: HTTPServer) -> None:
+        Story(httpserver, ("planning", 9), ("applying", 9), ("applied", 9))
+        _, told = followed(client, log=False)
+        assert told == ["[planning]", "[applying]", "[applied]"]
+        assert not any("logs" in request.path for request, _ in httpserver.log)
 
     @pytest.mark.parametrize("status", [503, 502, 429])
     def test_sits_out_a_restart_of_the_portal(
@@ -258,7 +272,7 @@ class TestWatch:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("portal.cli.client.Client.log_page", interrupted)
+        monkeypatch.setattr("portal.cli.client.Client.wait", interrupted)
         ended = signed_in("runs", "watch", RUN_ID, "--no-log")
         assert (ended.code, f"drawbridge runs watch {RUN_ID}" in ended.err) == (ExitCode.INTERRUPTED, True)
         assert {request.method for request, _ in httpserver.log} == {"GET"}
