@@ -71,6 +71,7 @@ class Checkout:
 
     path: Path
     origin: Origin
+    author: str = ""  # of the commit, as it names itself
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def checked_out(source: GitSource, limits: GitLimits) -> Iterator[Checkout]:
         target = Path(name) / "files" / (source.subpath.rsplit("/", 1)[-1] or "modules")
         target.mkdir(parents=True)
         git.write(commit, target)
-        yield Checkout(target, Origin(source.name, source.url, source.ref, source.subpath, commit))
+        origin = Origin(source.name, source.url, source.ref, source.subpath, commit)
+        yield Checkout(target, origin, git.author_of(commit))
 
 
 class _Git:
@@ -164,6 +166,11 @@ class _Git:
                 f"{self.source.url} answered with the commit {commit} instead of {self.source.ref}"
             )
         return commit
+
+    def author_of(self, commit: str) -> str:
+        """Return the name that the commit gives as its author's, printable and short."""
+        said = self.run(["show", "--no-patch", "--format=%an", commit]).decode("utf-8", "replace").strip()
+        return "".join(character for character in said if character.isprintable())[:100]
 
     def write(self, commit: str, target: Path) -> None:
         """Write the folder's files to `target`; a link is written as a link to nothing, to be refused by name."""

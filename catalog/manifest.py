@@ -257,9 +257,13 @@ def _standing(data: Mapping[str, Any]) -> Standing:
 
 
 def _frozen(value: Any) -> Any:
+    if value is None or isinstance(
+        value, str | int | float
+    ):  # most of them, and quicker told than the others
+        return value
     if isinstance(value, Mapping):
         return MappingProxyType({key: _frozen(inner) for key, inner in value.items()})
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return tuple(_frozen(inner) for inner in value)
     return value
 

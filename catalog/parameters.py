@@ -51,13 +51,20 @@ class Filled:
 
 
 def fill_parameters(
-    version: CatalogItemVersion, environment_slug: str, name: object, given: object
+    version: CatalogItemVersion,
+    environment_slug: str,
+    name: object,
+    given: object,
+    *,
+    manifest: Manifest | None = None,
 ) -> Filled:
     """Return every variable of the module for this order, and what is wrong with what was given.
 
-    Never raises for anything a user can send: `name` and `given` may be any value that JSON can hold.
+    Never raises for anything a user can send: `name` and `given` may be any value that JSON can hold. `manifest` is the
+    version's, where it has been read already.
     """
-    manifest, spec = manifests.from_json(version.manifest), ParameterSpec.from_json(version.parameter_spec)
+    manifest = manifests.from_json(version.manifest) if manifest is None else manifest
+    spec = ParameterSpec.from_json(version.parameter_spec)
     filled = fill(manifest, spec, environment_slug, given)
     problems = [*_name_problems(manifest, spec, name), *filled.problems]
     variables = dict(filled.variables)

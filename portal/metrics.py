@@ -23,7 +23,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from provisioner.domain.run import ACTIVE, RunStatus
-from provisioner.models import Run, Workspace
+from provisioner.models import NotificationDelivery, Run, Workspace
+from provisioner.models.notification import OPEN
 
 WORKSPACE_LABELS = (
     "workspace",
@@ -71,6 +72,7 @@ class _Rows(Collector):
         yield _estimates()
         yield _runs()
         yield _queues()
+        yield _deliveries()
 
 
 def _estimates() -> Metric:
@@ -117,6 +119,22 @@ def _queues() -> Metric:
         since = Run.objects.filter(status=status.value).aggregate(first=Min("status_at"))["first"]
         waited = max(0.0, (timezone.now() - since).total_seconds()) if since else 0.0
         gauge.add_metric([queue], waited)
+    return gauge
+
+
+def _deliveries() -> Metric:
+    """Count what is still to be told: a mail server or a receiver that is down shows here."""
+    gauge = GaugeMetricFamily(
+        "drawbridge_notification_deliveries", "Deliveries that are not over, by status.", labels=("status",)
+    )
+    counted = dict(
+        NotificationDelivery.objects.filter(status__in=OPEN)
+        .order_by()
+        .values_list("status")
+        .annotate(number=Count("id"))
+    )
+    for status in OPEN:
+        gauge.add_metric([status], counted.get(status, 0))
     return gauge
 
 

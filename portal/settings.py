@@ -14,6 +14,8 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from provisioner.outbound.guard import networks
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -81,9 +83,31 @@ DRAWBRIDGE_ALLOW_CODE_IN_MODULES = env.bool("DRAWBRIDGE_ALLOW_CODE_IN_MODULES", 
 DRAWBRIDGE_POLICY_FILE = Path(
     env.str("DRAWBRIDGE_POLICY_FILE", default=str(BASE_DIR / "portal" / "policy" / "default.yaml"))
 ).resolve()
+# Where the policy in force comes from: "file" (a file, or a folder of them), "git", or "edited" in the portal.
+DRAWBRIDGE_POLICY_SOURCE = env.str("DRAWBRIDGE_POLICY_SOURCE", default="file")
+if DRAWBRIDGE_POLICY_SOURCE not in ("file", "git", "edited"):
+    raise ImproperlyConfigured(
+        f"DRAWBRIDGE_POLICY_SOURCE is {DRAWBRIDGE_POLICY_SOURCE!r}: set it to file, git or edited."
+    )
+DRAWBRIDGE_POLICY_GIT_URL = env.str("DRAWBRIDGE_POLICY_GIT_URL", default="")
+DRAWBRIDGE_POLICY_GIT_REF = env.str("DRAWBRIDGE_POLICY_GIT_REF", default="main")
+DRAWBRIDGE_POLICY_GIT_PATH = env.str("DRAWBRIDGE_POLICY_GIT_PATH", default="")
+DRAWBRIDGE_POLICY_REFRESH_S = env.int("DRAWBRIDGE_POLICY_REFRESH_S", default=300)
+# Unit tests that every proposed policy is run against; empty: none.
+DRAWBRIDGE_POLICY_TESTS = env.str(
+    "DRAWBRIDGE_POLICY_TESTS", default=str(BASE_DIR / "portal" / "policy" / "tests")
+)
 DRAWBRIDGE_PRICES_DIR = Path(
     env.str("DRAWBRIDGE_PRICES_DIR", default=str(BASE_DIR / "provisioner" / "prices"))
 ).resolve()
+# Who estimates plans: the price book, or infracost where it is installed on the workers (empty path: on PATH).
+DRAWBRIDGE_COST_BACKEND = env.str("DRAWBRIDGE_COST_BACKEND", default="book")
+if DRAWBRIDGE_COST_BACKEND not in {"book", "infracost"}:
+    raise ImproperlyConfigured(
+        f"DRAWBRIDGE_COST_BACKEND is {DRAWBRIDGE_COST_BACKEND!r}; it must be 'book' or 'infracost'."
+    )
+DRAWBRIDGE_INFRACOST = env.str("DRAWBRIDGE_INFRACOST", default="")
+DRAWBRIDGE_INFRACOST_TIMEOUT_S = env.int("DRAWBRIDGE_INFRACOST_TIMEOUT_S", default=60)
 DRAWBRIDGE_LEASE_S = env.int("DRAWBRIDGE_LEASE_S", default=60)
 DRAWBRIDGE_HEARTBEAT_S = env.int("DRAWBRIDGE_HEARTBEAT_S", default=10)
 DRAWBRIDGE_SWEEP_S = env.int("DRAWBRIDGE_SWEEP_S", default=15)
@@ -107,6 +131,15 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"] or "", _MAIL["EM
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DRAWBRIDGE_MAIL_FROM", default="Drawbridge <drawbridge@localhost>")
+
+# Networks that channels of notifications may reach though they are not public, such as 10.1.0.0/16; plain http too.
+DRAWBRIDGE_WEBHOOK_ALLOW = env.list("DRAWBRIDGE_WEBHOOK_ALLOW", default=[])
+try:
+    networks(DRAWBRIDGE_WEBHOOK_ALLOW)
+except ValueError as error:
+    raise ImproperlyConfigured(f"DRAWBRIDGE_WEBHOOK_ALLOW: {error}") from error
+# Days that is kept what people were told; 0: for ever.
+DRAWBRIDGE_NOTIFICATION_KEEP_DAYS = env.int("DRAWBRIDGE_NOTIFICATION_KEEP_DAYS", default=90)
 
 # --- Django -----------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = env.list("DRAWBRIDGE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
@@ -235,6 +268,8 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # State uploads are larger than any form; the state view alone reads bodies past the form limit.
 DRAWBRIDGE_STATE_MAX_BYTES = env.int("DRAWBRIDGE_STATE_MAX_BYTES", default=64 * 1024 * 1024)
+# Plans of other pipelines that are checked here; each takes up to three times its size in a web process for a moment.
+DRAWBRIDGE_PLAN_MAX_BYTES = env.int("DRAWBRIDGE_PLAN_MAX_BYTES", default=32 * 1024 * 1024)
 
 # --- Security ---------------------------------------------------------------------------------------------
 # Served over plain HTTP on loopback by default; behind TLS set DRAWBRIDGE_HTTPS=1.
@@ -303,7 +338,11 @@ SPECTACULAR_SETTINGS = {
         "RunKindEnum": "provisioner.models.run.KIND_CHOICES",
         "NewRunKindEnum": ["update", "upgrade", "destroy", "drift_check", "renew"],
         "VerdictEnum": ["approve", "reject", "override"],
+        "ChannelModeEnum": "provisioner.models.notification.CHANNEL_MODES",
+        "ChannelKindEnum": "provisioner.models.notification.KINDS",
+        "DeliveryStatusEnum": "provisioner.models.notification.STATUSES",
         "RecoveryVerdictEnum": ["continues", "finished", "asks", "gave_up"],
+        "CostStatusEnum": ["added", "changed", "removed", "unchanged"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -349,6 +388,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30,
         "options": {"queue": "default", "expires": 30},
     },
+    "refresh-policy": {
+        "task": "provisioner.refresh_policy",
+        "schedule": DRAWBRIDGE_POLICY_REFRESH_S,
+        "options": {"queue": "default", "expires": DRAWBRIDGE_POLICY_REFRESH_S},
+    },
     "archive-logs": {
         "task": "provisioner.archive_logs",
         "schedule": crontab(hour=3, minute=20),
@@ -358,6 +402,17 @@ CELERY_BEAT_SCHEDULE = {
         "task": "provisioner.check_drift",
         "schedule": 600,
         "options": {"queue": "control", "expires": 600},
+    },
+    # What a worker or a broker lost, what is tried again, and digests.
+    "notify": {
+        "task": "provisioner.notify_sweep",
+        "schedule": DRAWBRIDGE_SWEEP_S,
+        "options": {"queue": "notify", "expires": DRAWBRIDGE_SWEEP_S},
+    },
+    "forget-notifications": {
+        "task": "provisioner.forget_notifications",
+        "schedule": crontab(hour=3, minute=40),
+        "options": {"queue": "notify", "expires": 3600},
     },
     "expire": {
         "task": "provisioner.expire",

@@ -26,6 +26,8 @@ SCOPES: dict[str, str] = {
     "org:write": "Write teams, services, cost centers and environments (platform only).",
     "policy:check": "Check plans of other pipelines against the policy.",
     "audit:read": "Read the audit trail.",
+    "notifications:read": "Read notification channels, without their addresses, and the log of deliveries.",
+    "notifications:write": "Make, change, try and disable notification channels; deliver again; choose one's mail.",
 }
 DAYS_MAX = 366
 NAME_MAX_LENGTH = 100

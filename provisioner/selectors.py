@@ -14,6 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 
 from catalog.models import Service, Team
 from provisioner import crypto
+from provisioner.domain import groups
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.log import LogEntry
@@ -35,9 +36,8 @@ from provisioner.models import (
 Person = User | AnonymousUser
 
 LOG_LOOK_S = reading.LOOK_EVERY_S
-PLATFORM = "platform"
-# Groups that see every team's runs because they decide about them.
-SEES_ALL = frozenset({"finops", "sre", PLATFORM})
+PLATFORM = groups.PLATFORM
+SEES_ALL = groups.SEES_ALL
 
 
 class NotVisible(Refusal):
@@ -81,8 +81,8 @@ def orderable_services(user: Person) -> QuerySet[Service]:
     return services.order_by("slug")
 
 
-def runs_visible_to(user: Person) -> QuerySet[Run]:
-    """Return the runs the user may see, newest first, with what a list shows."""
+def all_runs() -> QuerySet[Run]:
+    """Return every run, newest first, with what a list shows: for operators at the machine, whom no team bounds."""
     runs = Run.objects.select_related(
         "workspace__service__owner_team",
         "workspace__service__cost_center",
@@ -94,9 +94,15 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
         "request",
         "estimate",
     ).defer("item_version__content", "item_version__readme")
+    return runs.order_by("-created_at", "id")
+
+
+def runs_visible_to(user: Person) -> QuerySet[Run]:
+    """Return the runs the user may see, newest first, with what a list shows."""
+    runs = all_runs()
     if not groups_of(user) & SEES_ALL:
         runs = runs.filter(workspace__service__owner_team__in=_teams(user))
-    return runs.order_by("-created_at", "id")
+    return runs
 
 
 def teams_seen_by(user: Person) -> frozenset[int] | None:

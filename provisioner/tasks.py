@@ -3,18 +3,33 @@
 import os
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import structlog
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from provisioner import notify, queue
 from provisioner.engine.terraform import configured_engine
 from provisioner.engine.types import Engine
-from provisioner.services import dispatch, drift, expire, log_archive, recover, shutdown, sweep, workers
+from provisioner.notify import outbox
+from provisioner.services import (
+    dispatch,
+    drift,
+    expire,
+    log_archive,
+    notification_digests,
+    notification_send,
+    notifications,
+    policies,
+    recover,
+    shutdown,
+    sweep,
+    workers,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +96,12 @@ def look_for_workers(**_: object) -> None:
     workers.note(queue.workers())
 
 
+@shared_task(name="provisioner.refresh_policy")
+def refresh_policy(**_: object) -> None:
+    """Look at where the policy comes from."""
+    policies.refresh(now=_now())
+
+
 @shared_task(name="provisioner.archive_logs")
 def archive_logs(**_: object) -> None:
     """Archive old logs, some at a time: the rest waits behind what else is queued."""
@@ -100,7 +121,23 @@ def expire_what_is_due(**_: object) -> None:
     expire.expire(now=_now())
 
 
-@shared_task(name=notify.SEND)
-def send_mail(*, to: list[str], subject: str, text: str, **_: object) -> None:
-    """Send one mail."""
-    notify.deliver(to=to, subject=subject, text=text)
+@shared_task(name=notify.DELIVER)
+def deliver_notifications(**_: object) -> None:
+    """Send what is due, some at a time: the rest waits behind what else is queued."""
+    if notifications.deliver(clock=_now, send=notification_send.send):
+        notify.send_ring()
+
+
+@shared_task(name="provisioner.notify_sweep")
+def sweep_notifications(**_: object) -> None:
+    """Ring for what is due, so that no message of the queue need ever arrive; make the digests whose time has come."""
+    if due := notifications.due_count(now=_now(), at_most=outbox.RINGS_MAX):
+        notify.send_ring(due)
+    notification_digests.send_due(now=_now())
+
+
+@shared_task(name="provisioner.forget_notifications")
+def forget_notifications(**_: object) -> None:
+    """Remove what people were told long ago."""
+    if days := settings.DRAWBRIDGE_NOTIFICATION_KEEP_DAYS:
+        notifications.forget(older_than=_now() - timedelta(days=days))

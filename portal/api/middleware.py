@@ -43,6 +43,7 @@ class ApiMiddleware:
             request.method not in UNSAFE
             or "Idempotency-Key" not in request.headers
             or not hasattr(view, "cls")
+            or not getattr(view.cls, "keeps_answers", True)
         ):
             return None
         caller_id = _caller_id(request, view, kwargs)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from catalog.sync import sync_catalog
 from portal.demo import organisation
 from portal.embedded import broker, port, stack
+from provisioner.services import prices
 
 
 class CannotStart(Exception):
@@ -33,6 +34,7 @@ def say(text: str = "") -> None:
 def prepare() -> list[organisation.Login]:
     """Bring database, static files, catalog and demo organisation up to date; return the logins made for it."""
     call_command("migrate", interactive=False, verbosity=0)
+    prices.load_shipped(now=timezone.now())
     collect_static()
     report = sync_catalog(settings.DRAWBRIDGE_MODULES_DIR, timezone.now())
     for problem in report.refused:

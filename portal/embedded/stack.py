@@ -22,7 +22,7 @@ from honcho.printer import Message, Printer
 from honcho.process import Process
 
 # Those that need the others to finish their work come first; each group is gone before the next is stopped.
-STOP_ORDER = (("beat", "worker", "control"), ("web", "broker"))
+STOP_ORDER = (("beat", "worker", "control", "notify"), ("web", "broker"))
 READY_WITHIN_S = 60.0
 WEB_GRACE_S = 10.0
 _LOOK_S = 0.05

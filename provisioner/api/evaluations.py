@@ -11,7 +11,13 @@ from provisioner.api.view import ApiView, Request, Response
 from provisioner.services import evaluate
 from provisioner.services.ask import Ask
 from provisioner.services.evaluate import Evaluation
-from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services.findings import (
+    change_documents,
+    coverage_document,
+    documents,
+    line_item_documents,
+    unpriced_documents,
+)
 
 
 class Evaluations(ApiView):
@@ -44,10 +50,16 @@ def document(ask: Ask, evaluation: Evaluation) -> dict[str, Any]:
         "problems": [asdict(problem) for problem in evaluation.problems],
         "findings": documents(evaluation.findings),
         "estimate_usd_month": evaluation.estimate.usd_month,
-        "line_items": line_item_documents(evaluation.estimate.line_items),
+        "fixed_usd_month": evaluation.estimate.fixed_usd_month,
+        "usage_usd_month": evaluation.estimate.usage_usd_month,
+        "change_usd_month": evaluation.change.delta_usd_month,
+        "changes": change_documents(evaluation.change),
+        "coverage": coverage_document(evaluation.estimate.coverage),
+        "line_items": line_item_documents(evaluation.change.lines),
         "unpriced": unpriced_documents(evaluation.estimate.unpriced),
         "approvals_expected": [asdict(step) for step in evaluation.approvals_expected],
         "unit_cost_effect": None,
+        "policy_digest": evaluation.policy_digest,
     }
 
 

@@ -24,13 +24,14 @@ class ApiView(generics.GenericAPIView[Any]):
 
     required_scopes: ClassVar[dict[str, str]] = {}
     query_serializer_class: ClassVar[Any] = None
+    query_methods: ClassVar[frozenset[str]] = frozenset(SAFE_METHODS)
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     filter_backends: Any = []
     pagination_class: Any = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        known = self.query_parameters() if request.method in SAFE_METHODS else frozenset()
+        known = self.query_parameters() if request.method in self.query_methods else frozenset()
         unknown = sorted(set(request.query_params) - known)
         if unknown:
             takes = (
@@ -51,7 +52,7 @@ class ApiView(generics.GenericAPIView[Any]):
                 )
 
     def query_parameters(self) -> frozenset[str]:
-        """Return the names of the query parameters that GET takes here."""
+        """Return the names of the query parameters that `query_methods` take here."""
         if self.query_serializer_class is not None:
             return frozenset(self.query_serializer_class().fields)
         return frozenset()

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from provisioner.domain import approval, cost, guardrails, tags
+from provisioner.domain import approval, cost, cost_change, guardrails, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
+from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule
 from provisioner.domain.plan import Plan
@@ -19,12 +20,17 @@ from provisioner.domain.run import RunKind
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rules say: findings, the estimate, what is added to the bill, and who must decide."""
+    """What the rules say: findings, the estimate, what is added to the bill, and who must decide.
+
+    `delta_usd_month` is against what the workspace was estimated at when it was applied last; approval rules look at
+    it. `change` is against what exists, by today's prices, resource by resource.
+    """
 
     findings: tuple[Finding, ...]
     estimate: Estimate
     delta_usd_month: Decimal
     steps: tuple[StepSpec, ...]
+    change: CostChange
 
     @property
     def refused(self) -> bool:
@@ -50,19 +56,24 @@ def judge_parameters(
     rules: tuple[ParameterRule, ...],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal = Decimal(0),
+    present: Iterable[PricedResource] = (),
+    estimated: Estimate | None = None,
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
 
-    Nobody is asked about what is refused.
+    `present`: what the item promised for the parameters that hold now; none for something new. `estimated` is what it
+    costs, where that is known; else the resources are priced. Nobody is asked about what is refused.
     """
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
-    estimate = cost.estimate(tuple(resources), tools.book)
+    usage = policy.usage.profile(context.environment, context.item)
+    estimate = estimated or cost.estimate(tuple(resources), tools.book, usage)
+    change = cost_change.compare(cost.estimate(tuple(present), tools.book, usage), estimate)
     delta = estimate.usd_month - before_usd_month
     steps: tuple[StepSpec, ...] = ()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
         steps = _route(context, policy, estimate, delta, findings, None)
-    return Judgement(findings, estimate, delta, steps)
+    return Judgement(findings, estimate, delta, steps, change)
 
 
 def judge_plan(
@@ -75,9 +86,15 @@ def judge_plan(
     expected_tags: Mapping[str, str],
     said_before: tuple[Finding, ...] = (),
     before_usd_month: Decimal,
+    estimated: Estimate | None = None,
+    estimated_before: Estimate | None = None,
     tools: Tools,
 ) -> Judgement:
-    """Judge a plan: its parameters again, its tags, what it does, what it costs."""
+    """Judge a plan: its parameters again, its tags, what it does, what it costs.
+
+    `estimated` and `estimated_before`: what it costs after and before, where that is known from elsewhere than the
+    price book.
+    """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before
     if not destroying:
@@ -90,10 +107,13 @@ def judge_plan(
     except Exception as error:
         tools.on_broken(guardrails.NO_DATA_LOSS, error)
         findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
-    estimate = cost.estimate(cost.resources_from_plan(plan), tools.book)
+    usage = policy.usage.profile(context.environment, context.item)
+    estimate = estimated or cost.estimate(cost.resources_from_plan(plan), tools.book, usage)
+    before = estimated_before or cost.estimate(cost.resources_before_plan(plan), tools.book, usage)
+    change = cost_change.compare(before, estimate)
     delta = estimate.usd_month - before_usd_month
     steps = _route(context, policy, estimate, delta, findings, plan)
-    return Judgement(findings, estimate, delta, steps)
+    return Judgement(findings, estimate, delta, steps, change)
 
 
 def _route(

@@ -149,6 +149,17 @@ def parse_plan(document: Mapping[str, object]) -> Plan:
     Takes documents of Terraform 1.x and OpenTofu (format version 1.x), raw or redacted. Raises
     PlanFormatError.
     """
+    check_format(document)
+    redacted = redact_plan(document)
+    return assemble(
+        redacted,
+        tuple(_managed(redacted.get("resource_changes"), "resource_changes")),
+        tuple(_managed(redacted.get("resource_drift"), "resource_drift")),
+    )
+
+
+def check_format(document: Mapping[str, object]) -> None:
+    """Raise PlanFormatError unless the document is a plan of Terraform 1.x that was made to its end."""
     if not isinstance(document, Mapping):
         raise PlanFormatError(
             "The plan is not a JSON object. Send the output of terraform show -json PLANFILE."
@@ -168,14 +179,21 @@ def parse_plan(document: Mapping[str, object]) -> Plan:
         raise PlanFormatError(
             "The plan is incomplete: Terraform ended it with errors. Mend what it reported and plan again."
         )
-    redacted = redact_plan(document)
+
+
+def assemble(
+    redacted: Mapping[str, object],
+    changes: tuple[ResourceChange, ...],
+    drift: tuple[ResourceChange, ...] = (),
+) -> Plan:
+    """Make a plan of a redacted document that `check_format` lets pass, and of its changes."""
     outputs = _mapping(redacted.get("output_changes"), "output_changes")
     terraform_version = redacted.get("terraform_version")
     return Plan(
-        format_version=version,
+        format_version=str(redacted.get("format_version")),
         terraform_version=terraform_version if isinstance(terraform_version, str) else "",
-        changes=tuple(_managed(redacted.get("resource_changes"), "resource_changes")),
-        drift=tuple(_managed(redacted.get("resource_drift"), "resource_drift")),
+        changes=changes,
+        drift=drift,
         output_names=tuple(sorted(outputs)),
         changed_outputs=tuple(
             sorted(name for name, change in outputs.items() if _output_changes(name, change))
@@ -291,10 +309,15 @@ def _managed(entries: object, where: str) -> Iterator[ResourceChange]:
     if not isinstance(entries, list):
         raise PlanFormatError(f"The plan's {where} is {_short(entries)}, not a list. {_UNCHANGED}")
     for index, entry in enumerate(entries):
-        place = f"{where}[{index}]"
-        fields = _mapping(entry, place, required=True)
-        if fields.get("mode", "managed") == "managed":
-            yield _change(fields, place)
+        change = read_change(entry, f"{where}[{index}]")
+        if change is not None:
+            yield change
+
+
+def read_change(entry: object, place: str) -> ResourceChange | None:
+    """Read one entry of resource_changes, already redacted; None for a data source. Raises PlanFormatError."""
+    fields = _mapping(entry, place, required=True)
+    return _change(fields, place) if fields.get("mode", "managed") == "managed" else None
 
 
 def _change(entry: Mapping[str, object], place: str) -> ResourceChange:

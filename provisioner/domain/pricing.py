@@ -1,15 +1,21 @@
-"""Prices, and what a price model works with."""
+"""Prices, the resources that they are looked up for, and the line items that come of it."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 HOURS_PER_MONTH = Decimal(730)  # AWS's own convention: 8,760 hours a year / 12
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+MINUS = "\N{MINUS SIGN}"
+
+# No attribute that counts for the bill comes near; what is beyond it is taken for a mistake.
+NUMBER_MAX = Decimal(10) ** 15
 
 COLUMNS = ("provider", "region", "service", "sku_key", "unit", "price_usd", "effective_date", "source")
 
@@ -45,11 +51,15 @@ class PriceBook:
 
 @dataclass(frozen=True)
 class PricedResource:
-    """A resource as far as pricing cares; from a plan or from a manifest's estimate skeleton."""
+    """A resource as far as pricing cares; from a plan or from a manifest's estimate skeleton.
+
+    `unknown` names the attributes that a plan knows only after the apply.
+    """
 
     address: str
     type: str
     attributes: Mapping[str, object]
+    unknown: frozenset[str] = frozenset()
 
     def text(self, name: str) -> str:
         """Give a text attribute, or "" when it is not set, unknown, or something else."""
@@ -57,24 +67,48 @@ class PricedResource:
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> Decimal | None:
-        """Give a number attribute or None; a text that spells one counts, a negative one does not."""
+        """Give a number attribute or None; a text that spells one counts, one below 0 or above 10^15 does not."""
         value = self.attributes.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
             return None
         try:
-            number = Decimal(str(value))
+            number = Decimal(value if isinstance(value, int) else str(value))
         except InvalidOperation:
             return None
-        return number if number.is_finite() and number >= 0 else None
+        return number if number.is_finite() and 0 <= number <= NUMBER_MAX else None
 
     def flag(self, name: str) -> bool:
         """Whether a boolean attribute is set to true."""
         return self.attributes.get(name) is True
 
+    def blocks(self, name: str) -> tuple[PricedResource, ...]:
+        """Give the nested blocks of a name, to be read like resources of the same address."""
+        value = self.attributes.get(name)
+        if not isinstance(value, list | tuple):
+            return ()
+        return tuple(
+            PricedResource(self.address, self.type, item) for item in value if isinstance(item, Mapping)
+        )
+
+    def block(self, name: str) -> PricedResource:
+        """Give the first nested block of a name; an empty one when there is none."""
+        blocks = self.blocks(name)
+        return blocks[0] if blocks else PricedResource(self.address, self.type, {})
+
+    def missing(self, name: str, spoken: str) -> str:
+        """Say why an attribute cannot be counted with; `spoken` is how people call it."""
+        if name in self.unknown:
+            return f"The {spoken} is known only after the apply."
+        return f"The {spoken} is not set, or not to be read."
+
 
 @dataclass(frozen=True)
 class LineItem:
-    """One component with a price: quantity times unit price gives usd_month, unrounded."""
+    """One component with a price: quantity times unit price gives usd_month, unrounded.
+
+    `basis` says in words how the quantity came about. `usage_based`: it is paid by use, and `profile` names the usage
+    profile that expects this much.
+    """
 
     address: str
     component: str
@@ -84,6 +118,27 @@ class LineItem:
     unit_price_usd: Decimal
     usd_month: Decimal
     source: str
+    type: str = ""
+    service: str = ""
+    region: str = ""
+    effective_date: str = ""
+    basis: str = ""
+    usage_based: bool = False
+    profile: str = ""
+
+    def explain(self) -> str:
+        """Tell how the amount came about: quantity, hours, price, the price's row, date and source."""
+        quantity = f"{plain(self.quantity)} {self.unit}"
+        counted = f"{self.basis} = {quantity}" if self.basis and self.basis != quantity else quantity
+        amount = f"{self.usd_month:.2f}"
+        exact = plain(self.usd_month)
+        about = "" if Decimal(amount) == self.usd_month else f" ({exact} before rounding)"
+        used = f" Expected use: {self.profile}." if self.usage_based else ""
+        return (
+            f"{counted}; {TIMES} {plain(self.unit_price_usd)} USD per {self.unit} = {amount} USD a month{about}.{used} "
+            f"Price: {self.service} {self.sku_key} in {self.region}, in effect {self.effective_date}; "
+            f"source: {self.source}."
+        )
 
 
 @dataclass(frozen=True)
@@ -100,56 +155,15 @@ class Unpriced:
     usage_based: bool = False
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """What a price model may look at: the book, and the other resources of the same estimate."""
-
-    book: PriceBook
-    resources: Sequence[PricedResource]
-
-    def of_type(self, kind: str) -> list[PricedResource]:
-        """Give the resources of one type."""
-        return [resource for resource in self.resources if resource.type == kind]
-
-    def line(
-        self, resource: PricedResource, component: str, service: str, sku_key: str, quantity: Decimal
-    ) -> LineItem | Unpriced:
-        """Price a quantity, or say that the book has no price for it."""
-        price = self.book.get(service, sku_key)
-        if price is None:
-            return self.unpriced(
-                resource,
-                component,
-                f"The price book of {self.book.region} has no price for {service} {sku_key:.100}.",
-            )
-        return LineItem(
-            address=resource.address,
-            component=component,
-            sku_key=sku_key,
-            quantity=quantity,
-            unit=price.unit,
-            unit_price_usd=price.price_usd,
-            usd_month=quantity * price.price_usd,
-            source=price.source,
-        )
-
-    def unpriced(self, resource: PricedResource, component: str, reason: str) -> Unpriced:
-        """Say that a component has no price."""
-        return Unpriced(resource.address, resource.type, component, reason)
-
-    def usage(
-        self, resource: PricedResource, component: str, what: str, service: str = "", sku_key: str = ""
-    ) -> Unpriced:
-        """Say that a component costs by usage, with its rate where the book has it."""
-        price = self.book.get(service, sku_key)
-        rate = f", at {price.price_usd:f} USD per {price.unit}" if price else ""
-        return Unpriced(
-            resource.address, resource.type, component, f"Usage based: {what}{rate}.", usage_based=True
-        )
+def counted(count: Decimal, noun: str) -> str:
+    """Write a number of things: 1 node, 2 nodes."""
+    return f"{plain(count)} {noun}" if count == 1 else f"{plain(count)} {noun}s"
 
 
-Rows = Iterable[LineItem | Unpriced]
-PriceModel = Callable[[PricedResource, Sheet], Rows]
+def plain(number: Decimal) -> str:
+    """Write a number without exponent and without zeros at its end."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def parse_price_book(csv_text: str, region: str) -> PriceBook:

@@ -59,6 +59,25 @@ def redact_plan(document: Mapping[str, object]) -> dict[str, object]:
     return {key: _scrub(value, found) for key, value in result.items()} if found else result
 
 
+def redact_change(entry: Mapping[str, object], found: set[str]) -> dict[str, object]:
+    """Give a copy of one entry of resource_changes with "(sensitive)" for its sensitive values.
+
+    For documents too large to hold twice. The texts masked are added to `found`: `scrub` takes them out of what is read
+    before and after.
+    """
+    copy = {key: _copy(value) for key, value in entry.items()}
+    _redact_change(copy, {}, found)
+    return copy
+
+
+def redact_outside_changes(document: Mapping[str, object], found: set[str]) -> dict[str, object]:
+    """Give a copy of a plan without its changes, redacted; the texts masked are added to `found`."""
+    copy = {key: _copy(value) for key, value in document.items()}
+    _redact_outputs(copy.get("output_changes"), found)
+    _redact_variables(copy, found)
+    return copy
+
+
 def mask_paths(
     attributes: Mapping[str, object], paths: Iterable[Path], found: set[str] | None = None
 ) -> dict[str, object]:

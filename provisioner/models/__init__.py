@@ -2,6 +2,14 @@
 
 from provisioner.models.audit import AuditEvent
 from provisioner.models.ledger import RunEstimate
+from provisioner.models.notification import (
+    Notification,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationPreference,
+)
+from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicyStanding, PolicyVersion
+from provisioner.models.prices import PriceBookActivation, PriceBookVersion, PriceRow
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
 from provisioner.models.review import ApprovalDecision, ApprovalStep
@@ -13,6 +21,17 @@ __all__ = [
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "Notification",
+    "NotificationChannel",
+    "NotificationDelivery",
+    "NotificationPreference",
+    "PolicyActivation",
+    "PolicyProposal",
+    "PolicyStanding",
+    "PolicyVersion",
+    "PriceBookActivation",
+    "PriceBookVersion",
+    "PriceRow",
     "QueueTurn",
     "Request",
     "Run",

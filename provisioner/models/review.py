@@ -18,6 +18,7 @@ class ApprovalStep(models.Model):
     rule = models.CharField(max_length=100)
     reason = models.TextField()
     verdict_needed = models.CharField(max_length=16)
+    policy_digest = models.CharField(max_length=64, blank=True)  # the policy whose rule asked
     created_at = models.DateTimeField()
 
     class Meta:

@@ -35,6 +35,8 @@ class Run(models.Model):
     parameters = models.JSONField(default=dict)
     tags = models.JSONField(default=dict)
     findings = models.JSONField(default=list)
+    # The policy that judged it last: the order when it was taken, then its plan.
+    policy_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     error_summary = models.CharField(max_length=500, blank=True)

@@ -8,7 +8,7 @@ import uuid
 import structlog
 from django.db import transaction
 
-from provisioner import crypto, queue, selectors
+from provisioner import crypto, notify, queue, selectors
 from provisioner.domain import plan as plans
 from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
@@ -72,6 +72,7 @@ def apply(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Ru
                 run.pk, RunStatus.APPLYING, RunStatus.APPLIED, now=now, holding=claim.fencing_token
             )
             record.applied(run, now=now)
+            notify.run_applied(run, now=now)
     except transition.StaleRun:
         log.warning("run.lease_lost", run_id=str(run_id))
         return None

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from provisioner import queue, selectors
+from provisioner import notify, queue, selectors
 from provisioner.domain.approval import OVERRIDE
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.run import RunStatus
@@ -184,6 +184,7 @@ def _decide(
             )
         elif not _open_steps(run, plan_digest):
             _confirm(run, approver, now)
+        notify.approval_decided(decision, now=now, waits_for=_waits_for(run, plan_digest, verdict))
     return decision
 
 
@@ -227,6 +228,12 @@ def _check_words(step: ApprovalStep, verdict: str, comment: str) -> None:
 
 def _open_steps(run: Run, plan_digest: str) -> bool:
     return ApprovalStep.objects.filter(run=run, plan_digest=plan_digest, decision__isnull=True).exists()
+
+
+def _waits_for(run: Run, plan_digest: str, verdict: str) -> list[str]:
+    """Return the groups that are still to decide; nobody is when one rejects."""
+    waiting = ApprovalStep.objects.filter(run=run, plan_digest=plan_digest, decision__isnull=True)
+    return [] if verdict == REJECT else list(waiting.order_by("position").values_list("group", flat=True))
 
 
 def _confirm(run: Run, approver: User, now: datetime) -> None:

@@ -100,13 +100,14 @@ def resolve(ask: Ask, *, requester: User, kind: RunKind = RunKind.PROVISION) -> 
             f"The service {service.slug} belongs to {service.owner_team.name}, and you are not a member of that team. "
             "Ask a member to order, or ask a platform engineer to add you to the team."
         )
+    manifest = catalog_manifest.from_json(version.manifest)
     return Resolved(
         item=item,
         version=version,
-        manifest=catalog_manifest.from_json(version.manifest),
+        manifest=manifest,
         service=service,
         environment=environment,
-        filled=fill_parameters(version, environment.slug, ask.name, ask.parameters),
+        filled=fill_parameters(version, environment.slug, ask.name, ask.parameters, manifest=manifest),
     )
 
 

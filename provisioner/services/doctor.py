@@ -8,11 +8,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 
+from provisioner import policy, policy_store
+from provisioner.domain.policy.section import Problem
 from provisioner.domain.run import LEASED
-from provisioner.models import Run, RunPlan, StateLock, StateVersion, Workspace, WorkspaceResource
-from provisioner.services import lease, seals
+from provisioner.models import (
+    PolicyStanding,
+    Run,
+    RunPlan,
+    StateLock,
+    StateVersion,
+    Workspace,
+    WorkspaceResource,
+)
+from provisioner.rulebook import names
+from provisioner.services import lease, policies, seals
 
 # A lease that ended this many sweeps ago should have been found by one.
 _SWEEPS = 20
@@ -45,6 +58,7 @@ def examine(objects: Iterable[CloudObject] = ()) -> Iterator[Trouble]:
     yield from _resources_without_state()
     yield from _forgotten_runs()
     yield from _newer_in_the_cloud(objects)
+    yield from _policy()
 
 
 def object_from(row: Mapping[str, Any]) -> CloudObject:
@@ -133,6 +147,40 @@ def _forgotten_runs() -> Iterator[Trouble]:
             f"Run {run.pk} on {run.workspace.name} is {run.status}, but its worker ({run.worker or 'unknown'}) is gone "
             f"since {run.lease_expires_at or 'ever'}.",
             "The sweep should have found it: see that beat and a worker of the queue `control` run.",
+        )
+
+
+def _policy() -> Iterator[Trouble]:
+    standing = PolicyStanding.objects.select_related("version").first()
+    if standing is None:
+        return
+    if standing.refused:
+        origin = standing.refused["origin"]
+        reasons = "; ".join(str(Problem(**problem)) for problem in standing.refused["problems"][:5])
+        yield Trouble(
+            "a policy that is refused",
+            f"{origin.get('url') or origin.get('path')} cannot be used as it is now: {reasons}",
+            f"The policy {standing.version.digest[:12]} stays in force. Mend the edit; /policy/ shows all of it.",
+        )
+    if (switched := policies.source_problem()) is not None:
+        yield Trouble("a policy from another source", switched.what, switched.fix)
+    if policy.file_is_behind():
+        yield Trouble(
+            "a policy file that is behind",
+            f"{settings.DRAWBRIDGE_POLICY_FILE} holds a policy that was in force before; "
+            f"{standing.version.digest[:12]} came after it.",
+            "Put the newer text into the file, or write the file anew (touch) to take its policy up.",
+        )
+    try:
+        candidate = policy_store.loaded(standing.version.digest)
+    except ImproperlyConfigured as error:
+        yield Trouble(
+            "a policy that cannot be read", str(error), "Nothing is judged until another is in force."
+        )
+        return
+    for problem in names.unknown_groups(candidate, set(Group.objects.values_list("name", flat=True))):
+        yield Trouble(
+            "a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/."
         )
 
 

@@ -14,6 +14,7 @@ from provisioner import policy
 from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
+from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
@@ -34,7 +35,9 @@ class Evaluation:
     problems: tuple[ParameterProblem, ...]
     findings: tuple[Finding, ...]
     estimate: Estimate
+    change: CostChange
     approvals_expected: tuple[StepSpec, ...]
+    policy_digest: str
 
     @property
     def variables(self) -> Mapping[str, object]:
@@ -73,16 +76,18 @@ def evaluate(
         ttl_days=ask.ttl_days,
         now=now,
     )
+    rules = policy.current()
     said = judging.judge_parameters(
         resolved.filled.shown,
         judge.skeleton(resolved.manifest, variables),
         context=context,
-        policy=policy.current(),
+        policy=rules,
         rules=judge.parameter_rules(resolved.manifest),
         said_before=lifecycle.findings(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        present=() if workspace is None else judge.present(workspace),
         tools=judge.tools_for(resolved.manifest),
     )
     return Evaluation(
@@ -92,7 +97,9 @@ def evaluate(
         problems=resolved.filled.problems,
         findings=said.findings,
         estimate=said.estimate,
+        change=said.change,
         approvals_expected=said.steps,
+        policy_digest=rules.digest,
     )
 
 

@@ -88,7 +88,7 @@ def _warn(workspace: Workspace, now: datetime) -> bool:
             detail={"days": days, "expires_at": expires_at.astimezone(UTC).isoformat()},
         )
         workspace.expires_at, workspace.warned_days = expires_at, days
-        notify.workspace_expiring(workspace, days=days)
+        notify.workspace_expiring(workspace, days=days, now=now)
     return True
 
 
@@ -141,7 +141,7 @@ def _destroy(workspace_id: uuid.UUID, now: datetime) -> bool:
             now=now,
             detail={"run": str(run.pk), "expires_at": workspace.expires_at.astimezone(UTC).isoformat()},
         )
-        notify.workspace_expired(workspace, run)
+        notify.workspace_expired(workspace, run, now=now)
         return True
 
 
@@ -179,7 +179,7 @@ def _note(workspace: Workspace, why: str, now: datetime) -> None:
             now=now,
             detail={"why": why},
         )
-        notify.expiry_blocked(workspace, why)
+        notify.expiry_blocked(workspace, why, now=now)
 
 
 def _expire_plans(now: datetime) -> int:
@@ -225,7 +225,7 @@ def expire_plan(run_id: uuid.UUID, *, days: int, now: datetime) -> Run:
             keep_open=run.interrupted_at is not None,
         )
         audit.record("run.expire", object_type="run", object_id=run.pk, actor=None, now=now)
-        notify.plan_expired(run, days=days)
+        notify.plan_expired(run, days=days, now=now)
     run.refresh_from_db()
     return run
 

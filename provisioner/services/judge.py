@@ -26,6 +26,7 @@ from provisioner.domain.run import RunKind
 from provisioner.engine.types import PlanOutcome
 from provisioner.models import Run, Workspace
 from provisioner.services import lifecycle, recover
+from provisioner.services.estimator import NOBODY, Outside
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +40,16 @@ class JudgedPlan:
     digest: str
     variables_digest: str
     said: Judgement
-    price_book_digest: str
+    price_book_digest: str  # "" where the estimate is not the price book's
     policy_digest: str
+    estimated_by: str
 
 
-def plan_of(run: Run, result: PlanOutcome, *, now: datetime) -> JudgedPlan:
-    """Check a plan against tags and guardrails, price it, and find who must approve it."""
+def plan_of(run: Run, result: PlanOutcome, *, outside: Outside = NOBODY, now: datetime) -> JudgedPlan:
+    """Check a plan against tags and guardrails, price it, and find who must approve it.
+
+    `outside` is what somebody else than the price book makes of its cost.
+    """
     rules = policy.current()
     workspace = run.workspace
     manifest = catalog_manifest.from_json(run.item_version.manifest)
@@ -70,15 +75,24 @@ def plan_of(run: Run, result: PlanOutcome, *, now: datetime) -> JudgedPlan:
         rules=parameter_rules(manifest),
         expected_tags=run.tags,
         # What was said of the version when it was ordered stays for those who decide.
-        said_before=tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE),
-        before_usd_month=workspace.estimate_usd_month or Decimal(0),
+        said_before=tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE)
+        + (() if outside.finding is None else (outside.finding,)),
+        # Two estimates are compared only where the same one made them.
+        before_usd_month=(
+            workspace.estimate_usd_month or Decimal(0) if outside.before is None else outside.before.usd_month
+        ),
+        estimated=outside.estimate,
+        estimated_before=outside.before,
         tools=tools,
     )
     variables_digest = plans.variables_digest(run.variables)
     digest = plans.plan_digest(document, run.item_version.module_digest, variables_digest)
     if recover.is_recovering(run):
         digest = recovery.digest_of_left(digest, str(run.interrupted_at))
-    return JudgedPlan(plan, document, digest, variables_digest, said, tools.book.digest, rules.digest)
+    book_digest = tools.book.digest if outside.estimate is None else ""
+    return JudgedPlan(
+        plan, document, digest, variables_digest, said, book_digest, rules.digest, outside.estimated_by
+    )
 
 
 def context_of(
@@ -144,3 +158,11 @@ def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[Price
         PricedResource(address=row.address, type=row.type, attributes=row.attributes)
         for row in manifest.estimate_resources(variables)
     )
+
+
+def present(workspace: Workspace) -> tuple[PricedResource, ...]:
+    """Return what the version that was applied last promised for the variables that it was applied with."""
+    if not workspace.variables:
+        return ()
+    manifest = catalog_manifest.from_json(workspace.item_version.manifest)
+    return skeleton(manifest, workspace.variables)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from provisioner import notify, policy, queue, selectors
 from provisioner.domain import approval
@@ -17,8 +18,24 @@ from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
 from provisioner.models import ApprovalStep, Run, RunEstimate
-from provisioner.services import drift, judge, lease, outcome, record, recover, stored_plan, transition
-from provisioner.services.findings import documents, line_item_documents, unpriced_documents
+from provisioner.services import (
+    drift,
+    estimator,
+    judge,
+    lease,
+    outcome,
+    record,
+    recover,
+    stored_plan,
+    transition,
+)
+from provisioner.services.findings import (
+    change_documents,
+    coverage_document,
+    documents,
+    line_item_documents,
+    unpriced_documents,
+)
 from provisioner.services.judge import JudgedPlan
 from provisioner.services.lease import Claim
 from provisioner.services.recover import Verdict
@@ -47,9 +64,10 @@ def plan(run_id: uuid.UUID, *, engine: Engine, worker: str, clock: Clock) -> Run
             result = engine.plan(
                 spec_of(run, claim), on_line=runlog.write, on_tick=runlog.tick, stop=claim.stop
             )
+            outside = estimator.outside(run, result, claim)
         if run.kind == RunKind.DRIFT_CHECK.value:
             return drift.conclude(run, claim, result, state=newest, now=clock())
-        judgement = judge.plan_of(run, result, now=clock())
+        judgement = judge.plan_of(run, result, outside=outside, now=clock())
     except EngineError as error:
         return outcome.engine_failed(run, claim, error, now=clock())
     except plans.PlanFormatError as error:
@@ -108,7 +126,11 @@ def _commit(
             RunStatus.PLANNED,
             now=now,
             holding=claim.fencing_token,
-            fields={"findings": documents(judgement.said.findings), "lease_expires_at": None},
+            fields={
+                "findings": documents(judgement.said.findings),
+                "policy_digest": judgement.policy_digest,
+                "lease_expires_at": None,
+            },
         )
         stored_plan.store(
             run,
@@ -126,9 +148,14 @@ def _commit(
             defaults={
                 "usd_month": judgement.said.estimate.usd_month,
                 "delta_usd_month": judgement.said.delta_usd_month,
-                "line_items": line_item_documents(judgement.said.estimate.line_items),
+                "usage_usd_month": judgement.said.estimate.usage_usd_month,
+                "change_usd_month": judgement.said.change.delta_usd_month,
+                "changes": change_documents(judgement.said.change),
+                "coverage": coverage_document(judgement.said.estimate.coverage),
+                "line_items": line_item_documents(judgement.said.change.lines),
                 "unpriced": unpriced_documents(judgement.said.estimate.unpriced),
                 "price_book_digest": judgement.price_book_digest,
+                "estimated_by": judgement.estimated_by,
                 "created_at": now,
             },
         )
@@ -165,13 +192,14 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                 reason="the apply that was cut short had done everything",
             )
             record.applied(run, now=now)
+            notify.run_applied(run, now=now)
             return RunStatus.APPLIED
         if decision.verdict is Verdict.CONTINUES:
             digest = run.recovery["approved_digest"]
             return _confirm(run, planned, now, f"what is left is a part of the plan {digest[:12]}")
         group = policy.current().approvals.recovery_group
         steps = approval.with_recovery(steps, decision.reasons, group=group)
-        notify.apply_interrupted(run, group=group, reasons=decision.reasons)
+        notify.apply_interrupted(run, group=group, reasons=decision.reasons, now=now)
     elif judgement.plan.has_changes and (reasons := recover.inherited(run)):
         steps = approval.with_recovery(steps, reasons, group=policy.current().approvals.recovery_group)
     if not judgement.plan.has_changes:
@@ -191,6 +219,7 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
                     "rule": step.rule[:100],
                     "reason": step.reason,
                     "verdict_needed": step.verdict_needed,
+                    "policy_digest": judgement.policy_digest,
                     "created_at": now,
                 },
             )
@@ -198,12 +227,19 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
         if not _undecided(run, judgement.digest):
             return _confirm(run, planned, now, "the same plan was approved before")
         transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")
+        notify.approval_needed(run, _open_steps(run, judgement.digest), now=now)
         return RunStatus.NEEDS_APPROVAL
     return _confirm(run, planned, now, "no rule asks for approval")
 
 
 def _undecided(run: Run, digest: str) -> bool:
-    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).exists()
+    return _open_steps(run, digest).exists()
+
+
+def _open_steps(run: Run, digest: str) -> QuerySet[ApprovalStep]:
+    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).order_by(
+        "position"
+    )
 
 
 def _confirm(run: Run, frm: RunStatus, now: datetime, reason: str) -> RunStatus:

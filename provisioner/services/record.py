@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from provisioner import selectors
+from provisioner import notify, selectors
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.domain.state import StateView, parse_state
 from provisioner.models import Run, Workspace, WorkspaceResource
@@ -108,3 +108,13 @@ def finish(
         )
         if not keep_open and not WorkspaceResource.objects.filter(workspace_id=run.workspace_id).exists():
             workspace.update(closed_at=now)
+        if to in (RunStatus.ERRORED, RunStatus.POLICY_FAILED):
+            _tell(run.pk, refused=to is RunStatus.POLICY_FAILED, now=now)
+
+
+def _tell(run_id: uuid.UUID, *, refused: bool, now: datetime) -> None:
+    """Tell the run's people how it ended, as it is written."""
+    run = Run.objects.select_related(
+        "workspace__service__owner_team", "workspace__item", "workspace__environment", "requester", "request"
+    ).get(pk=run_id)
+    notify.run_errored(run, summary=run.error_summary, detail=run.error_detail, refused=refused, now=now)

@@ -12,7 +12,8 @@ from django.db.models import BinaryField, F, Func, Model, Value
 
 from provisioner import crypto, selectors
 from provisioner.logs import archive
-from provisioner.models import Run, RunPlan, StateVersion
+from provisioner.models import NotificationChannel, Run, RunPlan, StateVersion
+from provisioner.services import notification_secrets
 
 BATCH = 200
 ARCHIVE = "archived log"
@@ -37,12 +38,25 @@ def _plan(part: str) -> Callable[[Any], str]:
     return lambda run_id: selectors.plan_identity(run_id, part)
 
 
+def _channel(part: str) -> Callable[[Any], str]:
+    return lambda key: notification_secrets.identity(key, part)
+
+
 PLACES: tuple[Place, ...] = (
     Place("state version", StateVersion, "content", ("workspace_id", "serial"), selectors.state_identity),
     Place("plan file", RunPlan, "plan_file", ("run_id",), _plan("file")),
     Place("plan document", RunPlan, "document", ("run_id",), _plan("document")),
     Place("approved plan document", RunPlan, "approved_document", ("run_id",), _plan("document")),
     Place("sensitive values of a plan", RunPlan, "sensitive_values", ("run_id",), _plan("sensitive-values")),
+    Place("address of a channel", NotificationChannel, "address", ("key",), _channel("address")),
+    Place("secret of a channel", NotificationChannel, "secret", ("key",), _channel("secret")),
+    Place(
+        "previous secret of a channel",
+        NotificationChannel,
+        "previous_secret",
+        ("key",),
+        _channel("previous-secret"),
+    ),
 )
 
 

@@ -326,6 +326,7 @@ def start(
         parameters=resolved.filled.given,
         tags=workspace.tags,
         findings=documents(evaluation.findings),
+        policy_digest=evaluation.policy_digest,
     )
     return _queue(run, requester, now)
 

@@ -91,7 +91,7 @@ def offer(workspace_id: uuid.UUID | str, *, service: str, reason: str, actor: Us
             _record("workspace.transfer_offered", transfer, actor, now)
             if at_once:
                 return _take_effect(transfer, actor, now)
-            notify.transfer_offered(transfer)
+            notify.transfer_offered(transfer, now=now)
     except IntegrityError as error:
         raise _open(workspace) from error
     return Outcome(transfer)
@@ -213,7 +213,7 @@ def _take_effect(transfer: WorkspaceTransfer, actor: User, now: datetime) -> Out
     elif selectors.active_run_of(workspace) is not None:
         raise standing.busy(workspace)
     _record("workspace.transfer", transfer, actor, now, run_id=None if run is None else str(run.pk))
-    notify.transfer_decided(transfer)
+    notify.transfer_decided(transfer, now=now)
     return Outcome(transfer, run)
 
 
@@ -221,7 +221,7 @@ def _end(transfer: WorkspaceTransfer, verdict: str, actor: User, now: datetime) 
     with transaction.atomic():
         _decide(transfer, verdict, actor, now)
         _record(f"workspace.transfer_{verdict}", transfer, actor, now)
-        notify.transfer_decided(transfer)
+        notify.transfer_decided(transfer, now=now)
     return Outcome(transfer)
 
 

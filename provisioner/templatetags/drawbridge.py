@@ -76,6 +76,12 @@ def drift_chip(verb: str = "") -> SafeString:
 
 
 @register.simple_tag
+def cost_chip(status: str) -> SafeString:
+    """Draw what becomes of a cost."""
+    return chip(words.COSTS.get(status, words.UNKNOWN))
+
+
+@register.simple_tag
 def verdict_chip(verdict: str) -> SafeString:
     """Draw an approver's verdict."""
     return chip(words.VERDICTS.get(verdict, words.UNKNOWN))
@@ -85,6 +91,12 @@ def verdict_chip(verdict: str) -> SafeString:
 def lifecycle_chip(lifecycle: str) -> SafeString:
     """Draw how far a version is offered."""
     return chip(words.LIFECYCLES.get(lifecycle, words.UNKNOWN))
+
+
+@register.simple_tag
+def delivery_chip(status: str) -> SafeString:
+    """Draw where a delivery is."""
+    return chip(words.DELIVERIES.get(status, words.UNKNOWN))
 
 
 @register.filter

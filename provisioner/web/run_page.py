@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from provisioner import selectors
+from provisioner import price_books, selectors
+from provisioner.domain.cost_change import CostStatus
 from provisioner.domain.errors import Refusal
 from provisioner.domain.log import LogEntry
 from provisioner.domain.plan import AttributeDiff, ResourceChange, attribute_diff
@@ -54,6 +55,7 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
     progress = selectors.progress_of(run, selectors.plan_of(run)) if status is RunStatus.APPLYING else None
     owner = selectors.owns(user, run.workspace.service)
     queued = queue.run_context(run)
+    estimate = getattr(run, "estimate", None)
     return {
         **queued,
         "run": run,
@@ -66,7 +68,9 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "counts": None if plan is None else plan.counts(),
         "changes": [] if plan is None else change_rows(plan.changes),
         "findings": selectors.findings_of(run),
-        "estimate": getattr(run, "estimate", None),
+        "estimate": estimate,
+        "price_book": None if estimate is None else price_books.of_digest(estimate.price_book_digest),
+        "compared": compares(run),
         "can_cancel": owner and status in CANCELABLE and status not in DISCARDABLE,
         "can_discard": owner and status in DISCARDABLE,
         "can_retry": owner and status in RETRYABLE,
@@ -75,6 +79,12 @@ def run_context(run: Run, user: User) -> dict[str, Any]:
         "recovery": recovery_words(run),
         "seen": seen(run, len(transitions), steps, progress) + queue.seen(queued["standing"]),
     }
+
+
+def compares(run: Run) -> bool:
+    """Tell whether the run's estimate has something that was there before, so that statuses say something."""
+    estimate = getattr(run, "estimate", None)
+    return estimate is not None and any(row["status"] != CostStatus.ADDED for row in estimate.changes)
 
 
 def seen(run: Run, transitions: int, steps: list[StepRow], progress: selectors.Progress | None) -> str:

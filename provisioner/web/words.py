@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from provisioner.domain.cost_change import CostStatus
+from provisioner.domain.delivery import Status
 from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 
@@ -58,6 +60,13 @@ VERBS: Mapping[str, Word] = {
     "read": Word("read", "idle", "search"),
 }
 
+COSTS: Mapping[str, Word] = {
+    CostStatus.ADDED: Word("added", "ok", "plus-circle"),
+    CostStatus.CHANGED: Word("changed", "busy", "pencil-square"),
+    CostStatus.REMOVED: Word("removed", "idle", "trash3"),
+    CostStatus.UNCHANGED: Word("unchanged", "idle", "check2"),
+}
+
 LEVELS: Mapping[str, Word] = {
     Level.HARD_MANDATORY: Word("must be changed", "bad", "shield-lock"),
     Level.SOFT_MANDATORY: Word("needs an override", "warn", "exclamation-triangle"),
@@ -107,3 +116,13 @@ def readable(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {readable(entry)}" for key, entry in value.items()) or "none"
     return str(value)
+
+
+DELIVERIES: Mapping[str, Word] = {
+    Status.HELD: Word("waits for its digest", "idle", "clock"),
+    Status.PENDING: Word("is being sent", "busy", "clock"),
+    Status.FAILED: Word("failed, is tried again", "warn", "arrow-repeat"),
+    Status.SENT: Word("sent", "ok", "check-circle"),
+    Status.DIGESTED: Word("went out in a digest", "ok", "check-circle"),
+    Status.GAVE_UP: Word("given up", "bad", "x-circle"),
+}

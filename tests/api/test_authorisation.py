@@ -43,7 +43,10 @@ def routes() -> Iterator[tuple[str, Any]]:
 def address_of(pattern: str, **values: Any) -> str:
     """Fill a pattern's parts in."""
     known = {"run_id": uuid.uuid4(), "workspace_id": uuid.uuid4(), "request_id": uuid.uuid4()}
+    known |= {"token_id": 1, "transfer_id": 2**40, "serial": 1, "book_id": 2**40}
+    known |= {"delivery_id": uuid.uuid4(), "channel_id": 2**40}
     known |= {"token_id": 1, "transfer_id": 2**40, "serial": 1}
+    known |= {"digest": "0" * 64, "proposal_id": 2**40}
     known |= {"slug": "none", "version": "1.0.0", **values}
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str(known[match[1]]), pattern)
 

@@ -255,6 +255,16 @@ class TestAnEvaluation:
         assert {step["group"] for step in document["approvals_expected"]} == {"finops", "sre"}
         assert isinstance(document["estimate_usd_month"], str)
         assert all(isinstance(item["usd_month"], str) for item in document["line_items"])
+        (instance,) = [item for item in document["line_items"] if item["component"] == "instance"]
+        assert (instance["status"], instance["usage_based"]) == ("added", False)
+        assert instance["explanation"].startswith(
+            "1 instance × 730 hours a month = 730 hour; × 0.45 USD per hour"
+        )
+        assert instance["effective_date"] in instance["explanation"]
+        assert document["change_usd_month"] == document["fixed_usd_month"] == document["estimate_usd_month"]
+        assert document["usage_usd_month"] == "0.00"
+        assert document["changes"][0]["status"] == "added"
+        assert (document["coverage"]["unpriced"], document["coverage"]["share_percent"]) == (0, 100)
         assert rows() == before
         assert not IdempotencyKey.objects.exists()
 

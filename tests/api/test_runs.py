@@ -39,6 +39,8 @@ class TestARun:
         assert document["target"] == "sandbox"
         assert (document["status"], document["estimate_usd_month"]) == ("needs_approval", "351.50")
         assert document["plan"]["digest"] == DIGEST
+        # The row is one of those that are older than coverage and changes by resource.
+        assert (document["coverage"], document["changes"], document["change_usd_month"]) == (None, [], None)
         assert document["findings"] == [FINDING]
         assert [(step["group"], step["decision"]) for step in document["approvals"]] == [
             ("finops", None), ("sre", None),

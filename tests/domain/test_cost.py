@@ -305,8 +305,8 @@ class TestOtherPrices:
 
     @pytest.mark.parametrize("attributes", [{"period": 10}, {"metric_query": [{"metric": [{"period": 30}]}]}])
     def test_do_not_take_a_fine_alarm_for_a_standard_one(self, attributes: dict[str, object]) -> None:
-        result = estimate([resource("aws_cloudwatch_metric_alarm", **attributes)], BOOK)
-        assert "alarm.high-resolution" in result.without_price[0].reason
+        (item,) = estimate([resource("aws_cloudwatch_metric_alarm", **attributes)], BOOK).line_items
+        assert (item.sku_key, item.usd_month) == ("alarm.high-resolution", Decimal("0.30"))
 
     def test_name_the_usage_of_logs_and_topics(self) -> None:
         result = estimate([resource("aws_cloudwatch_log_group"), resource("aws_sns_topic")], BOOK)

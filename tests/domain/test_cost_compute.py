@@ -88,7 +88,7 @@ class TestWhatCannotBePriced:
         (row,) = _priced(_template(instance_type="x99.large")).without_price
         assert "linux.x99.large" in row.reason
 
-    @pytest.mark.parametrize("disk", [{"volume_type": "io2", "volume_size": 40}, {"volume_type": "gp3"}])
+    @pytest.mark.parametrize("disk", [{"volume_type": "io9", "volume_size": 40}, {"volume_type": "gp3"}])
     def test_is_a_volume_of_another_type_or_of_no_known_size(self, disk: dict[str, object]) -> None:
         template = _template(block_device_mappings=[{"ebs": [disk]}])
         (row,) = _priced(template).without_price

@@ -116,7 +116,17 @@ class TestLoadBalancerPrices:
         assert [row.component for row in result.usage_based] == ["capacity", "addresses"]
         assert "at 0.005 USD per address-hour" in result.usage_based[1].reason
 
+    def test_of_a_network_balancer_are_its_own(self) -> None:
+        network = PricedResource("aws_lb.this", "aws_lb", {"load_balancer_type": "network", "internal": True})
+        result = estimate([network], BOOK)
+        assert [(item.sku_key, item.usd_month) for item in result.line_items] == [
+            ("nlb.hour", Decimal("16.425"))
+        ]
+        assert [row.reason for row in result.usage_based] == [
+            "Usage based: connections, requests and bytes, at 0.006 USD per LCU-hour."
+        ]
+
     def test_of_another_kind_are_not_guessed(self) -> None:
-        network = PricedResource("aws_lb.this", "aws_lb", {"load_balancer_type": "network"})
-        (row,) = estimate([network], BOOK).without_price
-        assert row.component == "hours"
+        gateway = PricedResource("aws_lb.this", "aws_lb", {"load_balancer_type": "gateway"})
+        (row,) = estimate([gateway], BOOK).without_price
+        assert row.reason == "Only application and network load balancers have a price here."

@@ -131,3 +131,56 @@ class TestAPlan:
         assert [finding.level for finding in said.findings if finding.rule == "no-data-loss"] == [
             Level.HARD_MANDATORY
         ]
+
+
+class TestCost:
+    USAGE = document.read(
+        least(usage={"profiles": {"production": {"aws_kms_key": {"monthly_requests": 1000}}}}), digest="u"
+    )
+    PRICES = PriceBook(
+        "us-east-1",
+        {
+            ("kms", "key"): KEY,
+            ("kms", "request"): Price("kms", "request", "request", Decimal("0.01"), "d", "s"),
+        },
+        "b",
+    )
+
+    def tools(self) -> Tools:
+        return Tools(book=self.PRICES, taggable=lambda type_: True, on_broken=Broken())
+
+    def test_counts_what_the_environment_is_expected_to_use(self) -> None:
+        said = judging.judge_parameters(
+            {}, KEYS, context=context(), policy=self.USAGE, rules=(), tools=self.tools()
+        )
+        assert (said.estimate.fixed_usd_month, said.estimate.usage_usd_month) == (Decimal(1), Decimal(10))
+        assert said.delta_usd_month == Decimal("11.00")
+        other = judging.judge_parameters(
+            {},
+            KEYS,
+            context=Context(environment="staging"),
+            policy=self.USAGE,
+            rules=(),
+            tools=self.tools(),
+        )
+        assert other.estimate.usd_month == Decimal("1.00")
+
+    def test_compares_parameters_with_those_that_hold_now(self) -> None:
+        said = judging.judge_parameters(
+            {}, KEYS, context=context(), policy=self.USAGE, rules=(), present=KEYS * 2, tools=self.tools()
+        )
+        assert (said.change.before_usd_month, said.change.delta_usd_month) == (Decimal(22), Decimal(-11))
+
+    def test_compares_a_plan_with_what_exists(self) -> None:
+        said = judging.judge_plan(
+            parse_plan(plan_that("delete")),
+            parameters={},
+            context=context(RunKind.DESTROY),
+            policy=self.USAGE,
+            rules=(),
+            expected_tags={},
+            before_usd_month=Decimal(5),
+            tools=self.tools(),
+        )
+        assert (said.delta_usd_month, said.change.delta_usd_month) == (Decimal(-5), Decimal(-11))
+        assert [row.status.value for row in said.change.resources] == ["removed"]

@@ -1,6 +1,6 @@
 import pytest
 
-from provisioner.domain.finding import Level
+from provisioner.domain.finding import Finding, Level
 from provisioner.domain.plan import parse_plan
 from provisioner.domain.tags import PROVENANCE, REQUIRED, check_tags, derive_tags
 from tests.domain.documents import change, load, plan_of
@@ -16,6 +16,11 @@ TAGS = derive_tags(
     item="postgres",
     version="1.0.0",
 )
+WHY = (
+    "Cost showback, ownership and incident routing read these tags; "
+    "a resource without them belongs to nobody."
+)
+UNKNOWN_TEAM = {"tags_all": {"team-owner": True}}
 TAGGABLE = {"aws_db_instance", "aws_kms_key", "aws_db_proxy", "aws_sns_topic", "aws_security_group"}
 
 
@@ -30,6 +35,19 @@ class TestDeriveTags:
         assert TAGS["managed-by"] == "drawbridge"
         assert TAGS["catalog-item"] == "postgres@1.0.0"
         assert TAGS["drawbridge-request"] == "rq-1"
+
+    def test_sets_each_to_what_it_stands_for(self) -> None:
+        assert TAGS == {
+            "service": "orders",
+            "team-owner": "shop",
+            "cost-center": "cc-100",
+            "environment": "production",
+            "criticality": "tier-1",
+            "managed-by": "drawbridge",
+            "drawbridge-workspace": "ws-1",
+            "drawbridge-request": "rq-1",
+            "catalog-item": "postgres@1.0.0",
+        }
 
 
 class TestCheckTags:
@@ -54,6 +72,44 @@ class TestCheckTags:
             ("The tag service is missing.", "orders"),
             ("The tag team-owner is 'others', not 'shop'.", "shop"),
         ]
+
+    def test_says_of_each_tag_what_why_and_the_fix(self) -> None:
+        document = plan_of(
+            change(["create"], after={"tags_all": {"service": "x"}}, after_unknown=UNKNOWN_TEAM)
+        )
+        expected = {"service": "orders", "team-owner": "shop", "criticality": "tier-1"}
+        fix = (
+            "Leave the tag to the provider's default_tags: remove it from the resource in the module, and do not set "
+            "the provider's ignore_tags for it. Expected: "
+        )
+        common = {"rule": "required-tags", "where": "aws_db_instance.this", "why": WHY}
+        assert check_tags(parse_plan(document), expected, TAGGABLE.__contains__) == (
+            Finding(
+                **common,
+                level=Level.HARD_MANDATORY,
+                what="The tag service is 'x', not 'orders'.",
+                fix=f"{fix}service = orders.",
+                suggested="orders",
+            ),
+            Finding(
+                **common,
+                level=Level.ADVISORY,
+                what="Terraform knows the tag team-owner only after the apply, so it could not be checked.",
+                fix="Make the tags of this resource from values that are known at plan time.",
+            ),
+            Finding(
+                **common,
+                level=Level.HARD_MANDATORY,
+                what="The tag criticality is missing.",
+                fix=f"{fix}criticality = tier-1.",
+                suggested="tier-1",
+            ),
+        )
+
+    def test_says_that_all_tags_are_unknown(self) -> None:
+        document = plan_of(change(["create"], after={}, after_unknown={"tags_all": True}))
+        (finding,) = check_tags(parse_plan(document), TAGS, TAGGABLE.__contains__)
+        assert finding.what == "Terraform knows its tags only after the apply, so it could not be checked."
 
     @pytest.mark.parametrize("tags_all", [None, [], "x", {}])
     def test_refuses_a_resource_without_tags(self, tags_all: object) -> None:

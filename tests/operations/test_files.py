@@ -125,7 +125,7 @@ class TestProcfile:
     def test_serves_every_queue(self) -> None:
         text = (ROOT / "Procfile").read_text()
         served = {queue for queues in re.findall(r"--queues ([\w,]+)", text) for queue in queues.split(",")}
-        assert served == {"plan", "apply", "control", "default"}
+        assert served == {"plan", "apply", "control", "default", "notify"}
 
 
 class TestCompose:

@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from provisioner import notify
 from provisioner.domain.run import ACTIVE, RunStatus
-from provisioner.models import Run, Workspace
+from provisioner.models import NotificationDelivery, Run, Workspace
 from tests.api.conftest import published  # noqa: F401  (a fixture)
 from tests.api.rows import make_run
 from tests.conftest import NOW, Organisation
@@ -68,7 +69,18 @@ class TestMetrics:
         assert waits["plan"] >= 3600
         assert waits["apply"] == 0
 
-    def test_take_three_queries_however_many_workspaces_there_are(
+    def test_count_what_is_still_to_be_told(
+        self,
+        client: Any,
+        org: Organisation,
+        published: Any,  # noqa: F811
+    ) -> None:
+        notify.run_applied(make_run(org, published), now=NOW)
+        NotificationDelivery.objects.filter(person__isnull=False).update(status="failed")
+        found = read(client.get("/metrics"))["drawbridge_notification_deliveries"]
+        assert {s.labels["status"]: s.value for s in found} == {"held": 0, "pending": 1, "failed": 1}
+
+    def test_take_few_queries_however_many_workspaces_there_are(
         self,
         client: Any,
         org: Organisation,
@@ -78,7 +90,7 @@ class TestMetrics:
         for number in range(3):
             make_run(org, published, number=number)
         Workspace.objects.update(applied_at=NOW)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             assert len(read(client.get("/metrics"))[COST]) == 3
 
 

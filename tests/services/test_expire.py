@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from catalog.models import Service
-from provisioner import notify, tasks
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.models import AuditEvent, Run, Workspace
 from provisioner.services import cancel, expire, hold, renew, submit, system
@@ -296,20 +295,6 @@ class TestAPlanThatNobodyDecidesOn:
 
 
 class TestTheMail:
-    def test_is_sent_by_a_task(self, workspace: Workspace) -> None:
-        tasks.send_mail(to=["a@example.com"], subject="s", text="t", later="ignored")
-        [mail] = mails.sent()
-        assert (mail.to, mail.subject, mail.body) == (["a@example.com"], "s", "t")
-
-    def test_that_no_server_takes_is_logged_and_not_raised(self, settings: Any) -> None:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-        assert notify.deliver(to=["a@example.com"], subject="s", text="t") is False
-
-    @pytest.mark.parametrize("subject", ["a\nBcc: x@example.com", "a\r\nb"])
-    def test_with_a_header_in_its_subject_is_not_sent(self, subject: str) -> None:
-        assert notify.deliver(to=["a@example.com"], subject=subject, text="t") is False
-
     def test_is_not_sent_when_what_it_says_was_not_committed(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:

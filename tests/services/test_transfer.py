@@ -50,7 +50,7 @@ class TestAnOffer:
         assert workspace.service == org.services["orders"]
         event = AuditEvent.objects.get(action="workspace.transfer_offered")
         assert (event.detail["from_team"], event.detail["to_team"]) == ("payments", "growth")
-        [mail] = mails.sent()
+        *_, mail = mails.sent()
         assert mail.to == ["growth@example.com"]
         assert f"/transfers/{outcome.transfer.pk}/" in mail.body
         assert "Theirs." in mail.body

@@ -29,6 +29,10 @@ class TestTheRunPage:
         assert "aws_db_instance.this" in text
         assert "db.r6g.large" in text
         assert "waits for finops" in text
+        assert "Why this amount" in text
+        assert "1 instance × 730 hours a month = 730 hour; × 0.45 USD per hour = 328.50 USD a month" in text
+        assert "0 without a price" in text
+        assert "What changes, by resource" not in text
         assert "Discard plan" in text
         assert "hx-trigger=" in text
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from provisioner.api.view import target
+from provisioner.domain.cost_change import CostStatus
 
 SLUG_MAX_LENGTH = 63
 NAMES_SHOWN = 20
@@ -109,17 +110,60 @@ class FindingSerializer(serializers.Serializer[Any]):
     override_group = serializers.CharField(read_only=True, allow_null=True)
 
 
+COST_STATUS_CHOICES = [(status.value, status.value) for status in CostStatus]
+
+
 class LineItemSerializer(serializers.Serializer[Any]):
     """One priced component of the monthly estimate."""
 
     address = serializers.CharField(read_only=True)
+    type = serializers.CharField(read_only=True)
     component = serializers.CharField(read_only=True)
+    service = serializers.CharField(read_only=True)
     sku_key = serializers.CharField(read_only=True)
     quantity = serializers.CharField(read_only=True)
     unit = serializers.CharField(read_only=True)
     unit_price_usd = serializers.CharField(read_only=True)
     usd_month = serializers.CharField(read_only=True)
+    basis = serializers.CharField(read_only=True, help_text="How the quantity came about.")
+    effective_date = serializers.CharField(
+        read_only=True, help_text="Since when the price holds, as its source says."
+    )
     source = serializers.CharField(read_only=True)  # type: ignore[assignment]
+    usage_based = serializers.BooleanField(
+        read_only=True, help_text="Paid by use, as the usage profile expects it."
+    )
+    profile = serializers.CharField(read_only=True, help_text="The usage profile; empty unless paid by use.")
+    status = serializers.ChoiceField(
+        choices=COST_STATUS_CHOICES,
+        read_only=True,
+        help_text="Against what exists now. A removed line item has quantity and amount 0.",
+    )
+    delta_usd_month = serializers.CharField(read_only=True)
+    explanation = serializers.CharField(
+        read_only=True, help_text="The calculation and the price's row, in words."
+    )
+
+
+class CostOfResourceSerializer(serializers.Serializer[Any]):
+    """What one resource costs a month before and after."""
+
+    address = serializers.CharField(read_only=True)
+    type = serializers.CharField(read_only=True)
+    status = serializers.ChoiceField(choices=COST_STATUS_CHOICES, read_only=True)
+    before_usd_month = serializers.CharField(read_only=True)
+    after_usd_month = serializers.CharField(read_only=True)
+    delta_usd_month = serializers.CharField(read_only=True)
+
+
+class CoverageSerializer(serializers.Serializer[Any]):
+    """How many resources the estimate covers, each in one class."""
+
+    priced = serializers.IntegerField(read_only=True, help_text="With a price that is due whatever is used.")
+    usage = serializers.IntegerField(read_only=True, help_text="Paid by use alone.")
+    unpriced = serializers.IntegerField(read_only=True, help_text="With a part that has no price.")
+    free = serializers.IntegerField(read_only=True)
+    share_percent = serializers.IntegerField(read_only=True, help_text="Of those without unpriced parts.")
 
 
 class UnpricedSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from provisioner.api.serializers.base import (
+    CostOfResourceSerializer,
+    CoverageSerializer,
     FindingSerializer,
     LineItemSerializer,
     ParametersField,
@@ -98,11 +100,19 @@ class EvaluationSerializer(serializers.Serializer[Any]):
     problems = ProblemSerializer(many=True, read_only=True)
     findings = FindingSerializer(many=True, read_only=True)
     estimate_usd_month = UsdField()
+    fixed_usd_month = UsdField(help_text="What is due whatever is used.")
+    usage_usd_month = UsdField(help_text="What the environment's usage profile expects to be paid by use.")
+    change_usd_month = UsdField(help_text="Against what is there now, by the same prices.")
+    changes = CostOfResourceSerializer(many=True, read_only=True)
+    coverage = CoverageSerializer(read_only=True)
     line_items = LineItemSerializer(many=True, read_only=True)
     unpriced = UnpricedSerializer(many=True, read_only=True)
     approvals_expected = ExpectedStepSerializer(many=True, read_only=True)
     unit_cost_effect = serializers.JSONField(
         read_only=True, allow_null=True, help_text="Null until unit-cost KPIs are kept for the service."
+    )
+    policy_digest = serializers.CharField(
+        read_only=True, help_text="The version of the policy that judged it."
     )
 
 

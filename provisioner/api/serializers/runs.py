@@ -9,6 +9,8 @@ from rest_framework import serializers
 
 from provisioner import selectors, standing
 from provisioner.api.serializers.base import (
+    CostOfResourceSerializer,
+    CoverageSerializer,
     FindingSerializer,
     LineItemSerializer,
     StrictSerializer,
@@ -88,6 +90,9 @@ class RunSerializer(serializers.Serializer[Any]):
     estimate_usd_month = UsdField(source="estimate.usd_month", allow_null=True)
     delta_usd_month = UsdField(source="estimate.delta_usd_month", allow_null=True)
     error_summary = serializers.CharField(read_only=True, help_text="Empty unless it went wrong.")
+    policy_digest = serializers.CharField(
+        read_only=True, help_text="The version of the policy that judged it last; empty for older runs."
+    )
 
     def get_on_hold(self, run: Run) -> bool:
         return run.workspace.held_at is not None
@@ -177,6 +182,20 @@ class RunDetailSerializer(RunSerializer):
     tags = serializers.DictField(child=serializers.CharField(), read_only=True)
     justification = serializers.CharField(source="request.justification", read_only=True)
     findings = FindingSerializer(many=True, read_only=True)
+    usage_usd_month = UsdField(source="estimate.usage_usd_month", allow_null=True)
+    change_usd_month = UsdField(
+        source="estimate.change_usd_month",
+        allow_null=True,
+        help_text="Against what existed when it was planned, by the same prices. Null where there is no plan.",
+    )
+    changes = serializers.SerializerMethodField()
+    coverage = serializers.SerializerMethodField()
+    estimated_by = serializers.SerializerMethodField(
+        help_text='"book" or the infracost that made the estimate; empty: none.'
+    )
+    price_book_digest = serializers.SerializerMethodField(
+        help_text="Names the version: GET /price-books/?digest=. Empty where another made the estimate."
+    )
     line_items = serializers.SerializerMethodField()
     unpriced = serializers.SerializerMethodField()
     plan = serializers.SerializerMethodField()
@@ -206,6 +225,26 @@ class RunDetailSerializer(RunSerializer):
                 "suspects": known.get("suspects", []),
             }
         ).data
+
+    @extend_schema_field(CostOfResourceSerializer(many=True))
+    def get_changes(self, run: Run) -> Any:
+        estimate = getattr(run, "estimate", None)
+        return [] if estimate is None else CostOfResourceSerializer(estimate.changes, many=True).data
+
+    @extend_schema_field(CoverageSerializer(allow_null=True))
+    def get_coverage(self, run: Run) -> Any:
+        estimate = getattr(run, "estimate", None)
+        if estimate is None or not estimate.coverage:
+            return None
+        return CoverageSerializer(estimate.coverage).data
+
+    def get_estimated_by(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.estimated_by)
+
+    def get_price_book_digest(self, run: Run) -> str:
+        estimate = getattr(run, "estimate", None)
+        return "" if estimate is None else str(estimate.price_book_digest)
 
     @extend_schema_field(LineItemSerializer(many=True))
     def get_line_items(self, run: Run) -> Any:

@@ -1,4 +1,9 @@
-"""A whole policy, read from the data of its file."""
+"""A whole policy, read from the data of its file.
+
+What a section may hold stands in three places: its module here, its schema for editors
+(portal/policy/schema/<section>.schema.json; tests/rulebook/test_schema.py compares both), and its words
+(rulebook/explain.py).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The section `time_to_live`: how long a workspace may live without being renewed."""
+"""The section `time_to_live`: how long a workspace may live without being renewed.
+
+Its schema for editors: portal/policy/schema/time_to_live.schema.json.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,4 @@
+"""How the checker calls itself."""
+
+NAME = "drawbridge-policy"
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""The checker that needs no server."""
