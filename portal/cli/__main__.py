@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from portal.cli import commands
-from portal.cli.failures import ExitCode, Failure
+from portal.cli.failures import ExitCode, Failure, Shown
 from portal.cli.root import drawbridge
 from portal.cli.session import Session
 from portal.cli.terminal import Terminal, harmless
@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(error: Exception, session: Session | None) -> int:
     if session is not None:
         session.terminal.stdout.flush()  # what is there comes before what went wrong
+    if isinstance(error, Shown):
+        return error.exit_code
     if isinstance(error, Failure):
         terminal = (
             session.terminal

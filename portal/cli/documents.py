@@ -50,6 +50,8 @@ class LineItem:
     unit_price_usd: str
     usd_month: str
     source: str = ""
+    usage_based: bool = False
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ class Evaluation(Document):
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
     estimate_usd_month: Decimal | None
+    usage_usd_month: Decimal | None = None
     target: str = ""
     problems: tuple[FieldProblem, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -304,6 +307,7 @@ class RunDetail(Run):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     justification: str = ""
     findings: tuple[Finding, ...] = ()
+    usage_usd_month: Decimal | None = None
     line_items: tuple[LineItem, ...] = ()
     unpriced: tuple[Unpriced, ...] = ()
     plan: PlanSummary | None = None

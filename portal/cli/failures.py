@@ -77,6 +77,10 @@ class RunFailed(Failure):
     """The run ended otherwise than it should."""
 
 
+class Shown(Failure):
+    """What was asked about is not in order, and the answer that was shown says so: nothing more is to be said."""
+
+
 class TimedOut(Failure):
     """The time that --timeout allows was up first; the run goes on."""
 

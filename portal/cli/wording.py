@@ -65,6 +65,11 @@ def monthly(amount: Decimal | str | None, *, sign: bool = False) -> str:
     return "unknown" if amount is None else f"{usd(amount, sign=sign)} a month"
 
 
+def with_use(text: str, usage_usd_month: Decimal | None) -> str:
+    """Return an amount with its share that depends on an assumed use, where there is one."""
+    return f"{text}, of it {usd(usage_usd_month)} for assumed use" if usage_usd_month else text
+
+
 def verb_sign(verb: str) -> tuple[str, str, str]:
     """Return sign, word and style of what a plan does to a resource."""
     return _DONE.get(verb, ("?", harmless(verb), "label"))

@@ -58,6 +58,7 @@ RUN_DETAIL: dict[str, Any] = RUN | {
     "tags": {"service": "orders"},
     "justification": "Go-live",
     "findings": [],
+    "usage_usd_month": "0.00",
     "line_items": [],
     "unpriced": [],
     "plan": {
@@ -194,6 +195,7 @@ EVALUATION: dict[str, Any] = {
     "problems": [],
     "findings": [FINDING],
     "estimate_usd_month": "378.30",
+    "usage_usd_month": "5.20",
     "line_items": [
         {
             "address": "module.this.aws_db_instance.this", "component": "instance", "sku_key": "db", "quantity": "730",

@@ -117,6 +117,7 @@ class TestRefused:
         portal.expect_request("/api/v1/evaluations/", method="POST").respond_with_json(answers.EVALUATION)
         ended = signed_in("evaluate", *ORDER[1:])
         assert ended.code == 1
+        assert "Cost: 378.30 USD a month, of it 5.20 USD for assumed use" in ended.out
         assert "328.50" in ended.out
         assert "Paid by use, and so not in the sum: messages" in ended.out
 

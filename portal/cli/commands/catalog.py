@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from portal.cli.client import Ask, Client
-from portal.cli.failures import Refused, RunFailed
+from portal.cli.failures import Refused, Shown
 from portal.cli.parameters import gathered
 from portal.cli.root import drawbridge
 from portal.cli.session import Session, command, common
-from portal.cli.terminal import harmless
 from portal.cli.views import catalog as view
 
 
@@ -103,7 +102,7 @@ def evaluate(
     found = client.evaluate(ask)
     session.show(found, lambda: view.evaluation(session.terminal, found, ask.parameters))
     if not found.orderable:
-        raise RunFailed(f"{harmless(name)} cannot be ordered as it is", fix="Change what is marked above.")
+        raise Shown("It cannot be ordered as it is")
 
 
 def schema_for(

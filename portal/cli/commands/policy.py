@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from portal.cli.documents import PlanReport
-from portal.cli.failures import Misuse, RunFailed
+from portal.cli.failures import Misuse, Shown
 from portal.cli.root import drawbridge
 from portal.cli.session import Session, command, common
 from portal.cli.terminal import harmless, styled
@@ -61,9 +61,7 @@ def policy_check(
         written = client.check_plan_as(wanted, content, **query)
         session.terminal.raw(harmless(written, lines=True) if session.terminal.out.is_terminal else written)
     if not report.passed:
-        raise RunFailed(
-            "The plan does not pass the policy", fix="Correct what is marked above, and plan again."
-        )
+        raise Shown("The plan does not pass the policy")
 
 
 def _read(name: str) -> bytes:

@@ -11,7 +11,7 @@ from rich.text import Text
 from portal.cli.documents import Evaluation, Item, ItemDetail, UpgradeEvaluation
 from portal.cli.terminal import Terminal, harmless, joined, styled
 from portal.cli.views.findings import costs, field_problems, findings, heading
-from portal.cli.wording import monthly, value_text
+from portal.cli.wording import monthly, value_text, with_use
 
 _CHOICES_SHOWN = 8
 
@@ -139,7 +139,7 @@ def evaluation(terminal: Terminal, found: Evaluation, given: Mapping[str, Any]) 
     if found.findings:
         heading(terminal, "Findings")
         findings(terminal, found.findings)
-    heading(terminal, f"Cost: {monthly(found.estimate_usd_month)}")
+    heading(terminal, f"Cost: {with_use(monthly(found.estimate_usd_month), found.usage_usd_month)}")
     costs(terminal, found.line_items, found.unpriced)
     heading(terminal, "Who will be asked")
     for step in found.approvals_expected:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from portal.cli.documents import FieldProblem, Finding, LineItem, Unpriced
 from portal.cli.failures import Failure, Refused
@@ -26,6 +27,7 @@ def heading(terminal: Terminal, text: str, *, err: bool = False) -> None:
 def findings(terminal: Terminal, rows: Iterable[Finding], *, err: bool = False) -> None:
     """Write findings, the binding ones first."""
     order = list(_LEVELS)
+    told: set[str] = set()
     known = sorted(rows, key=lambda row: order.index(row.level) if row.level in order else len(order))
     for row in known:
         sign, style = _LEVELS.get(row.level, ("dot", "label"))
@@ -37,16 +39,22 @@ def findings(terminal: Terminal, rows: Iterable[Finding], *, err: bool = False) 
             err=err,
         )
         terminal.prose(row.what, indent=4, err=err)
-        if row.why:
+        if row.why and row.why not in told:
             terminal.prose(styled(row.why, "label"), indent=4, err=err)
+            told.add(row.why)  # the same reason is behind many findings of one rule
         if row.fix:
             terminal.prose(
                 joined(styled(f"{terminal.sign('to', err=err)} ", "good"), row.fix), indent=4, err=err
             )
-        if row.suggested is not None and value_text(row.suggested) not in row.fix:
+        if row.suggested is not None and not _said(row.suggested, row.fix):
             terminal.prose(joined("Nearest allowed value: ", value_text(row.suggested)), indent=4, err=err)
         if row.level == "soft-mandatory" and row.override_group:
             terminal.prose(styled(f"{row.override_group} may override this.", "label"), indent=4, err=err)
+
+
+def _said(suggested: Any, text: str) -> bool:
+    values = suggested.values() if isinstance(suggested, Mapping) else [suggested]
+    return all(value_text(value) in text for value in values)
 
 
 def field_problems(terminal: Terminal, rows: Iterable[FieldProblem], *, err: bool = False) -> None:
@@ -90,6 +98,8 @@ def _grouped(items: Sequence[LineItem]) -> list[tuple[Decimal, str, str, str]]:
     """Return (USD a month, component, how much, resource); what is priced alike is one row."""
     alike: dict[tuple[str, str, str, str], list[LineItem]] = {}
     for item in items:
+        if item.status == "removed":
+            continue
         kind = short(item.address).partition(".")[0]
         alike.setdefault((kind, item.component, item.quantity, item.unit_price_usd), []).append(item)
     rows = []
@@ -99,7 +109,7 @@ def _grouped(items: Sequence[LineItem]) -> list[tuple[Decimal, str, str, str]]:
         rows.append(
             (
                 sum(map(_amount, members), Decimal(0)),
-                component if count == 1 else f"{component} x {count}",
+                f"{component}{' (assumed use)' if members[0].usage_based else ''}{f' x {count}' if count > 1 else ''}",
                 much if count == 1 else f"{count} x {much}",
                 short(members[0].address) if count == 1 else kind,
             )

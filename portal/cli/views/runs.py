@@ -23,6 +23,7 @@ from portal.cli.wording import (
     value_text,
     verb_sign,
     when,
+    with_use,
     words,
 )
 
@@ -268,7 +269,7 @@ def _took(found: RunDetail) -> str:
 def _cost(found: RunDetail) -> str:
     if found.estimate_usd_month is None:
         return ""
-    text = monthly(found.estimate_usd_month)
+    text = with_use(monthly(found.estimate_usd_month), found.usage_usd_month)
     if found.delta_usd_month is not None and found.delta_usd_month != found.estimate_usd_month:
         text += f" ({usd(found.delta_usd_month, sign=True)})"
     if found.unpriced:
