@@ -96,8 +96,6 @@ class Terminal:
         console = self.err if err else self.out
         width = max(30, min(console.width, PROSE_WIDTH) - indent)
         body = joined(text)
-        if not console.is_terminal:
-            width = PROSE_WIDTH
         for line in body.wrap(console, width):
             line.rstrip()
             console.print(Text(" " * indent) + line, soft_wrap=True, highlight=False, markup=False)
@@ -122,18 +120,22 @@ class Terminal:
         *,
         right: Iterable[str] = (),
         cut: Iterable[str] = (),
+        empty: str = "",
     ) -> None:
-        """Write rows under headings.
+        """Write rows under headings; where there is none, say `empty` on standard error.
 
         Numbers in the columns `right` are aligned at their ends; columns `cut` lose their ends, where the terminal is
         too narrow, rather than taking several lines.
         """
         written = [[cell if isinstance(cell, Text) else Text(harmless(cell)) for cell in row] for row in rows]
+        if empty and not written:
+            self.say(styled(empty, "label"), err=True)
+            return
         names, ending, shortened = list(columns), set(right), set(cut)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="label", show_edge=False)
         for index, name in enumerate(names):
             longest = max((row[index].cell_len for row in written), default=0)
-            fixed = longest <= _FIXED or not self.out.is_terminal
+            fixed = longest <= _FIXED or self.out.width == _PIPE_WIDTH
             table.add_column(
                 name,
                 justify="right" if name in ending else "left",

@@ -188,6 +188,18 @@ class TestATerminal:
         lines = [line for line in buffer.getvalue().decode().splitlines() if "\x1b" not in line]
         assert max(map(len, lines)) <= columns
 
+    def test_that_is_none_keeps_to_a_width_that_is_set(self) -> None:
+        terminal, buffer = written(COLUMNS="40")
+        terminal.table(["A", "B"], [["x", "word " * 60]])
+        lines = buffer.getvalue().decode().splitlines()
+        assert lines[0] == "A  B"
+        assert max(map(len, lines)) <= 40
+
+    def test_gets_a_word_where_a_table_is_empty(self) -> None:
+        terminal, buffer = written()
+        terminal.table(["A"], [], empty="There is none.")
+        assert buffer.getvalue() == b"There is none.\n"
+
     def test_gets_a_long_value_in_one_piece(self) -> None:
         terminal, buffer = written(tty=True, columns=40)
         terminal.facts([("arn", "arn:aws:" + "x" * 100), ("why", "word " * 20)])

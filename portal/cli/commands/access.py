@@ -131,6 +131,7 @@ def profiles_list(session: Session) -> None:
             ("*" if name == known.current else "", styled(name, "head"), row.url, row.username)
             for name, row in rows
         ],
+        empty="No profile is stored. Sign in: drawbridge login URL",
     )
 
 

@@ -29,6 +29,8 @@ from portal.cli.wording import (
 
 # From here on a table of runs has room for whole ids.
 _WIDE = 130
+# From here on the approval queue has room for requesters.
+_ROOMY = 105
 _CHANGES_SHOWN = 40
 _ATTRIBUTES_SHOWN = 8
 
@@ -54,6 +56,7 @@ def runs(terminal: Terminal, rows: Iterable[Run], *, now: datetime) -> None:
             )
             for row in rows
         ],
+        empty="There is no such run that you can see.",
     )
 
 
@@ -165,8 +168,18 @@ def steps(terminal: Terminal, rows: Iterable[Step], *, now: datetime) -> None:
 
 def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> None:
     """Write the approval queue."""
+    wide = terminal.out.width >= _ROOMY
     terminal.table(
-        ["RUN", "FOR", "WORKSPACE", "ENVIRONMENT", "PLAN", "USD/MONTH", "REQUESTER", "AGE"],
+        [
+            "RUN",
+            "FOR",
+            "WORKSPACE",
+            "ENVIRONMENT",
+            "PLAN",
+            "USD/MONTH",
+            *(["REQUESTER"] if wide else []),
+            "AGE",
+        ],
         [
             (
                 ident(terminal, row.run.id),
@@ -175,12 +188,13 @@ def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> 
                 row.run.environment,
                 counted(row.counts),
                 _signed(row),
-                row.run.requester,
+                *([row.run.requester] if wide else []),
                 age((now - row.created_at).total_seconds()),
             )
             for row in rows
         ],
         right=["USD/MONTH"],
+        empty="Nothing waits for a decision.",
     )
 
 

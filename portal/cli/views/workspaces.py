@@ -40,6 +40,7 @@ def workspaces(terminal: Terminal, rows: Iterable[Workspace], *, now: datetime) 
             for row in rows
         ],
         right=["USD/MONTH"],
+        empty="There is no such workspace that you can see.",
     )
 
 
