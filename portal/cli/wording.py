@@ -103,8 +103,8 @@ def span(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
     if whole < 48 * 3600:
-        return f"{whole // 3600} h"
-    return f"{whole // 86400} days"
+        return f"{round(whole / 3600)} h"
+    return f"{round(whole / 86400)} days"
 
 
 def age(seconds: float) -> str:

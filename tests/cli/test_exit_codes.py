@@ -169,7 +169,7 @@ class TestMisuse:
             ([*ORDER, "-f", "/nowhere/at/all.yaml"], "cannot be read"),
             (["update", "orders-db"], "It is not said what to change"),
             (["destroy", "orders-db"], "Nobody is there to confirm"),
-            (["approve", RUN_ID], "Nobody is there to confirm"),
+            (["approve", RUN_ID], "Nobody is there to see the plan"),
             (["reject", RUN_ID, "--yes"], "A reason is needed"),
             (["override", RUN_ID, "--yes", "-m", "x"], "This step needs an approval"),
             (["policy", "check", "/nowhere/plan.json"], "cannot be read"),

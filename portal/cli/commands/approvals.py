@@ -98,12 +98,14 @@ def _decide(
     session: Session, given: str, verdict: str, *, group: str | None, comment: str, yes: bool, digest: str
 ) -> None:
     """Show, ask, and decide on exactly the plan that was shown."""
-    if not yes and not session.terminal.interactive:
+    terminal = session.terminal
+    # Who is asked must have seen what is decided: it goes to standard output.
+    if not yes and not (terminal.interactive and terminal.out.is_terminal and not session.as_json):
         raise Misuse(
-            "Nobody is there to confirm the decision",
+            "Nobody is there to see the plan and to confirm the decision",
             fix="Add --yes, and --plan-digest to say on which plan.",
         )
-    if not comment and verdict != "approve" and not session.terminal.interactive:
+    if not comment and verdict != "approve" and not terminal.interactive:
         raise Misuse(f"A reason is needed to {verdict}", fix='Give it: --comment "…".')
     client = session.client()
     run = client.run(named.run_id(client, given))
