@@ -222,7 +222,7 @@ LOCK := $(COMPILE) pyproject.toml
 # The development lock is made first; the others may hold no other version than it does.
 .PHONY: lock
 lock: install ## Resolve the lock files again from pyproject.toml (UPGRADE=1: newest versions)
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra embedded --extra engine --group dev -o requirements-dev.lock
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra embedded --extra engine --extra rego --group dev -o requirements-dev.lock
 	@sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' requirements-dev.lock > .venv/constraints.txt
 	$(LOCK) --constraint .venv/constraints.txt -o requirements.lock
 	$(LOCK) --constraint .venv/constraints.txt --extra embedded -o requirements-embedded.lock

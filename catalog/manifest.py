@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -84,6 +84,8 @@ class EstimateResource:
     address: str
     type: str
     attributes: Mapping[str, Any]
+    # path of an attribute -> parameter that it comes from
+    sources: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,15 @@ class Manifest:
         for row in self.estimate:
             if not all(_meets(variables.get(name), wanted) for name, wanted in row.when.items()):
                 continue
-            attributes = _resolved(row.attributes, variables)
+            attributes, sources = _resolved(row.attributes, variables), dict(_sources(row.attributes, ()))
             if row.count is None:
-                found.append(EstimateResource(row.address, row.type, attributes))
+                found.append(EstimateResource(row.address, row.type, attributes, sources))
                 continue
             count = _resolved(row.count, variables)
             number = int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 0
             found.extend(
-                EstimateResource(f"{row.address}[{i}]", row.type, attributes) for i in range(min(number, 100))
+                EstimateResource(f"{row.address}[{i}]", row.type, attributes, sources)
+                for i in range(min(number, 100))
             )
         return tuple(found)
 
@@ -312,6 +315,18 @@ def _meets(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, tuple) and not isinstance(value, list | tuple):
         return any(_meets(value, one) for one in wanted)
     return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
+
+
+def _sources(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield which parameter stands at which path."""
+    if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
+        yield path, value[1:]
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _sources(inner, (*path, key))
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from _sources(inner, (*path, index))
 
 
 def _resolved(value: Any, variables: Mapping[str, Any]) -> Any:

@@ -121,6 +121,7 @@ def _stamp_of(path: Path) -> Stamp:
         if path.is_dir()
         else [path]
     )
+    files += sorted((path if path.is_dir() else path.parent).rglob("*.rego"))
     found = []
     for one in files:
         with contextlib.suppress(OSError):
@@ -144,8 +145,8 @@ def read_policy(path: Path) -> Loaded:
     try:
         if path.is_dir():
             names = [one for one in path.iterdir() if one.suffix in policy_file.ENDINGS and one.is_file()]
-            return policy_file.load_folder({one.name: _bytes(one) for one in names})
-        return policy_file.load(_bytes(path), path.name)
+            return policy_file.load_folder({one.name: _bytes(one) for one in names}, beside=path)
+        return policy_file.load(_bytes(path), path.name, beside=path.parent)
     except OSError as error:
         raise PolicyError(
             Problem("", 0, f"{path} cannot be read: {error.strerror}.", "Put the policy there.")

@@ -174,6 +174,9 @@ def _one_database(spec: RunSpec) -> dict[str, Any]:
         "multi_az": spec.variables.get("multi_az"),
         "allocated_storage": spec.variables.get("allocated_storage_gb"),
         "storage_type": "gp3",
+        "storage_encrypted": True,
+        "backup_retention_period": spec.variables.get("backup_retention_days"),
+        "deletion_protection": spec.variables.get("deletion_protection"),
         "tags_all": dict(spec.default_tags),
     }
     if spec.destroy:

@@ -42,4 +42,5 @@ class Context:
     region: str = ""
     requester: str = ""
     ttl_days: int | None = None
+    ttl_known: bool = False  # whether `ttl_days` None means that it has no end
     facts: Facts = field(default_factory=Facts)

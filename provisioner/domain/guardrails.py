@@ -89,35 +89,24 @@ def check_parameters(
 NO_DATA_LOSS = "no-data-loss"
 
 
-def broken(rule: str) -> Finding:
-    """Return the finding of a rule that could not be evaluated: its door stays closed."""
-    return Finding(
-        rule=rule,
-        level=Level.HARD_MANDATORY,
-        where="plan",
-        what=f"The rule {rule} could not be evaluated on this plan.",
-        why="A rule that breaks lets nothing pass: what it would have said is not known.",
-        fix="Tell the platform team; the worker's log has the cause. Retry the run when it is mended.",
-    )
-
-
 def check_plan(
     plan: Plan,
     *,
     destroying: bool,
     stateful_types: frozenset[str] = STATEFUL_TYPES,
+    rule: str = NO_DATA_LOSS,
     level: Level = Level.SOFT_MANDATORY,
-    override_group: str = "sre",
+    override_group: str | None = "sre",
 ) -> tuple[Finding, ...]:
     """Find stateful resources that a plan would delete or replace. `destroying`: that is what the run is for.
 
-    A read replica holds nothing of its own and may go.
+    A read replica holds nothing of its own and may go. `override_group` None: nobody can override it.
     """
     if destroying:
         return ()
     return tuple(
         Finding(
-            rule=NO_DATA_LOSS,
+            rule=rule,
             level=level,
             where=change.address,
             what=f"The plan would {change.verb} {change.address}{_because(change)}.",
@@ -125,6 +114,8 @@ def check_plan(
             fix=(
                 f"Undo the change that causes it, or ask {override_group} to override "
                 "after making sure that a backup exists."
+                if override_group
+                else "Undo the change that causes it."
             ),
             override_group=override_group,
         )

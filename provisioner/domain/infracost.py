@@ -129,6 +129,10 @@ def _component(component: Mapping[str, Any], address: str, within: str, source: 
         unit_price_usd=price,
         usd_month=usd_month,
         source=source,
+        type=_type(address),
+        service="infracost",
+        region="its own prices",
+        effective_date="when it was asked",
     )
 
 

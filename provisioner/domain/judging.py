@@ -6,14 +6,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from provisioner.domain import approval, cost, cost_change, guardrails, tags
+from provisioner.domain import (
+    approval,
+    cost,
+    cost_change,
+    guardrails,
+    guardrails_policy,
+    guardrails_subject,
+    tags,
+)
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
 from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule
-from provisioner.domain.plan import Plan
+from provisioner.domain.guardrails_own import Evaluator, no_evaluator
+from provisioner.domain.guardrails_policy import Matter
+from provisioner.domain.plan import Path, Plan
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.run import RunKind
 
@@ -40,11 +50,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Tools:
-    """What the rules need and the core does not have: prices, the provider's schema, where to report a broken rule."""
+    """What the rules need and the core does not have: prices, the provider's schema, and what evaluates own rules.
+
+    `on_broken` hears of a rule that raised.
+    """
 
     book: PriceBook
     taggable: Callable[[str], bool]
     on_broken: Callable[[str, Exception], None]
+    evaluate: Evaluator = no_evaluator
 
 
 def judge_parameters(
@@ -58,18 +72,33 @@ def judge_parameters(
     before_usd_month: Decimal = Decimal(0),
     present: Iterable[PricedResource] = (),
     estimated: Estimate | None = None,
+    sources: Mapping[str, Mapping[Path, str]] | None = None,
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
 
     `present`: what the item promised for the parameters that hold now; none for something new. `estimated` is what it
-    costs, where that is known; else the resources are priced. Nobody is asked about what is refused.
+    costs, where that is known; else the resources are priced. `sources` says, by address, which parameter an attribute
+    of a promised resource comes from. Nobody is asked about what is refused.
     """
+    promised = tuple(resources)
     findings = said_before + guardrails.check_parameters(rules, context.environment, parameters)
     usage = policy.usage.profile(context.environment, context.item)
-    estimate = estimated or cost.estimate(tuple(resources), tools.book, usage)
+    estimate = estimated or cost.estimate(promised, tools.book, usage)
     change = cost_change.compare(cost.estimate(tuple(present), tools.book, usage), estimate)
     delta = estimate.usd_month - before_usd_month
+    findings += guardrails_policy.check(
+        policy.guardrails.rules,
+        Matter(
+            context=context,
+            parameters=parameters,
+            promises=guardrails_subject.promised(promised, sources or {}, parameters),
+            estimate=estimate,
+            delta_usd_month=delta,
+        ),
+        evaluate=tools.evaluate,
+        on_broken=tools.on_broken,
+    )
     steps: tuple[StepSpec, ...] = ()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
         steps = _route(context, policy, estimate, delta, findings, None)
@@ -88,30 +117,42 @@ def judge_plan(
     before_usd_month: Decimal,
     estimated: Estimate | None = None,
     estimated_before: Estimate | None = None,
+    resources: Iterable[PricedResource] = (),
+    sources: Mapping[str, Mapping[Path, str]] | None = None,
+    document: Mapping[str, object] | None = None,
     tools: Tools,
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
 
     `estimated` and `estimated_before`: what it costs after and before, where that is known from elsewhere than the
-    price book.
+    price book. `resources` and `sources` are what `judge_parameters` had; `document` is the plan's JSON, which Rego
+    policies read.
     """
     destroying = context.kind is RunKind.DESTROY
     findings = said_before
     if not destroying:
         findings += guardrails.check_parameters(rules, context.environment, parameters)
     findings += tags.check_tags(plan, expected_tags, tools.taggable)
-    try:
-        findings += guardrails.check_plan(
-            plan, destroying=destroying, override_group=policy.guardrails.destructive_override_group
-        )
-    except Exception as error:
-        tools.on_broken(guardrails.NO_DATA_LOSS, error)
-        findings += (guardrails.broken(guardrails.NO_DATA_LOSS),)
     usage = policy.usage.profile(context.environment, context.item)
     estimate = estimated or cost.estimate(cost.resources_from_plan(plan), tools.book, usage)
     before = estimated_before or cost.estimate(cost.resources_before_plan(plan), tools.book, usage)
     change = cost_change.compare(before, estimate)
     delta = estimate.usd_month - before_usd_month
+    findings += guardrails_policy.check(
+        policy.guardrails.rules,
+        Matter(
+            context=context,
+            parameters=parameters,
+            promises=guardrails_subject.promised(resources, sources or {}, parameters),
+            estimate=estimate,
+            delta_usd_month=delta,
+            plan=plan,
+            planned=guardrails_subject.planned(plan),
+            document=document,
+        ),
+        evaluate=tools.evaluate,
+        on_broken=tools.on_broken,
+    )
     steps = _route(context, policy, estimate, delta, findings, plan)
     return Judgement(findings, estimate, delta, steps, change)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
-from provisioner.domain import cost, guardrails, tags_policy
+from provisioner.domain import cost, guardrails_policy, guardrails_subject, tags_policy
 from provisioner.domain.context import Context
 from provisioner.domain.cost import PriceBook
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.guardrails_policy import Matter
 from provisioner.domain.organisation import Organisation
 from provisioner.domain.policy.document import Policy
+from provisioner.domain.policy.guardrail_settings import Rego
 from provisioner.domain.tags_finding import MISSING
 from provisioner.domain.tags_policy import Asked, TagCheck
+from provisioner.rulebook import own_rules
 from provisioner.rulebook.plan_file import ReadPlan
 from provisioner.rulebook.report import CostOfPlan, FailOn, Report
 
@@ -38,7 +42,8 @@ class Checker:
     ) -> Report:
         """Judge a plan. `context` says what the pipeline knows of itself; what it does not know is not judged."""
         tags = self._tags(read, context)
-        said = self._guardrails(read, context) if guardrails_too else ()
+        priced = self._cost(read, context) if guardrails_too else None
+        said = self._guardrails(read, context, priced) if guardrails_too else ()
         return Report(
             findings=(*tags.findings, *said),
             resources=len(read.plan.changes),
@@ -47,7 +52,7 @@ class Checker:
             terraform_version=read.plan.terraform_version,
             environment=context.environment,
             service=context.service,
-            cost=self._cost(read) if guardrails_too else None,
+            cost=priced,
             fail_on=fail_on,
             baseline=baseline,
         )
@@ -66,25 +71,37 @@ class Checker:
             self.on_broken(MISSING, error)
             return TagCheck((_broken(MISSING),), ())
 
-    def _guardrails(self, read: ReadPlan, context: Context) -> tuple[Finding, ...]:
-        try:
-            return guardrails.check_plan(
-                read.plan,
-                destroying=False,
-                override_group=self.policy.guardrails.destructive_override_group,
-            )
-        except Exception as error:
-            self.on_broken(guardrails.NO_DATA_LOSS, error)
-            return (_broken(guardrails.NO_DATA_LOSS),)
+    def _guardrails(self, read: ReadPlan, context: Context, priced: CostOfPlan | None) -> tuple[Finding, ...]:
+        return guardrails_policy.check(
+            self.policy.guardrails.rules,
+            Matter(
+                context=context,
+                parameters={},
+                promises=(),
+                estimate=None if priced is None else priced.estimate,
+                delta_usd_month=Decimal(0) if priced is None else priced.delta_usd_month,
+                plan=read.plan,
+                planned=guardrails_subject.planned(read.plan),
+                document=read.document,
+            ),
+            evaluate=own_rules.evaluate,
+            on_broken=self.on_broken,
+        )
 
-    def _cost(self, read: ReadPlan) -> CostOfPlan | None:
+    def _cost(self, read: ReadPlan, context: Context) -> CostOfPlan | None:
         if self.book is None:
             return None
-        after = cost.estimate(cost.resources_from_plan(read.plan), self.book)
-        before = cost.estimate(cost.resources_before_plan(read.plan), self.book)
+        usage = self.policy.usage.profile(context.environment, context.item)
+        after = cost.estimate(cost.resources_from_plan(read.plan), self.book, usage)
+        before = cost.estimate(cost.resources_before_plan(read.plan), self.book, usage)
         return CostOfPlan(
             self.book.region, self.book.digest, after, delta_usd_month=after.usd_month - before.usd_month
         )
+
+
+def needs_document(policy: Policy) -> bool:
+    """Whether a rule of the policy reads the plan's whole document."""
+    return any(isinstance(rule.settings, Rego) for rule in policy.guardrails.rules)
 
 
 def _broken(rule: str) -> Finding:

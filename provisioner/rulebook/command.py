@@ -29,7 +29,7 @@ from provisioner.rulebook import (
     report_sarif,
     report_text,
 )
-from provisioner.rulebook.checker import Checker
+from provisioner.rulebook.checker import Checker, needs_document
 from provisioner.rulebook.plan_file import ReadPlan, UnreadablePlan
 from provisioner.rulebook.report import FailOn, Report
 from provisioner.rulebook.source import NoSource, fetch
@@ -143,7 +143,7 @@ def _check(wanted: argparse.Namespace) -> tuple[Report, Layout]:
             baseline = report_json.fingerprints(raw.decode("utf-8", "replace"))
         except ValueError as error:
             raise CannotJudge(f"The baseline {wanted.baseline} cannot be used. {error}") from None
-    read = _plan(wanted.plan, wanted.max_mib * 1024**2)
+    read = _plan(wanted.plan, wanted.max_mib * 1024**2, whole=needs_document(policy))
     region = wanted.region or read.region or DEFAULT_REGION
     context = _context(wanted, organisation, region)
     checker = Checker(
@@ -207,12 +207,12 @@ def _context(wanted: argparse.Namespace, organisation: Organisation | None, regi
     )
 
 
-def _plan(place: str, max_bytes: int) -> ReadPlan:
+def _plan(place: str, max_bytes: int, *, whole: bool) -> ReadPlan:
     if place == "-":
-        return plan_file.read(sys.stdin.buffer, max_bytes=max_bytes)
+        return plan_file.read(sys.stdin.buffer, max_bytes=max_bytes, whole=whole)
     try:
         with Path(place).open("rb") as stream:
-            return plan_file.read(stream, max_bytes=max_bytes)
+            return plan_file.read(stream, max_bytes=max_bytes, whole=whole)
     except OSError as error:
         raise CannotJudge(f"{place} cannot be read: {error.strerror}.") from None
 

@@ -6,6 +6,7 @@ with names, is told by its keys: an owner of a section adds a phrase where that 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ Phrase = Callable[[str, str], str]
 
 # What names an entry of a list, so that it is the same rule before and after an edit.
 NAMES = ("rule", "name", "id", "key", "tag", "group")
-SECTIONS = ("tags", "guardrails", "approvals", "usage", "time_to_live")
+SECTIONS = ("tags", "guardrails", "approvals", "usage", "time_to_live", "files")
 _NOT_RULES = ("version",)
 _APART = (*NAMES[:3], "level", "why", "fix")
 
@@ -65,6 +66,35 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
             "destroy is no such plan."
         ),
     ),
+    ("files", "*"): (
+        "Files that rules name",
+        lambda key, value: (
+            f"{key}: {value.count(chr(10)) + 1} lines, SHA-256 {hashlib.sha256(value.encode()).hexdigest()[:12]}."
+        ),
+    ),
+    ("tags", "level"): ("Tags", lambda key, value: f"A missing or wrong tag is {value}."),
+    ("tags", "normalise"): (
+        "Tags",
+        lambda key, value: f"A value that is right but for this is accepted, with advice: {value}.",
+    ),
+    ("tags", "unchanged"): (
+        "Tags",
+        lambda key, value: f"Of resources that exist and that the plan leaves alone, findings are: {value}.",
+    ),
+    ("tags", "exempt_types"): ("Tags", lambda key, value: f"These types need no tags: {value}."),
+    ("tags", "required", "*"): (
+        "Required tags",
+        lambda key, value: f"Every resource that takes tags carries {key}: {value}.",
+    ),
+    ("tags", "optional", "*"): ("Optional tags", lambda key, value: f"Where {key} is set: {value}."),
+    ("tags", "environments", "*", "required", "*"): (
+        "Required tags of an environment",
+        lambda key, value: f"There, every resource that takes tags carries {key}: {value}.",
+    ),
+    ("usage", "profiles", "*", "*"): (
+        "Expected use",
+        lambda key, value: f"Of each {key}, this use is expected and priced: {value}.",
+    ),
     ("time_to_live", "max_days", "*"): (
         "Time to live",
         lambda key, value: f"In {key}, a workspace lives {value} days at most until it is renewed.",
@@ -97,7 +127,7 @@ def explain(loaded: Loaded) -> tuple[RuleWords, ...]:
 
 def _part(loaded: Loaded, value: object, place: Place) -> Iterator[RuleWords]:
     phrase = _phrase_of(place)
-    if phrase is not None and not isinstance(value, Mapping):
+    if phrase is not None:
         title, words = phrase
         text = words(str(place[-1]), _plain(value))
         yield RuleWords(spell(place), str(place[0]), title, text, line=loaded.line_of(place))
@@ -106,6 +136,8 @@ def _part(loaded: Loaded, value: object, place: Place) -> Iterator[RuleWords]:
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _part(loaded, inner, (*place, str(key)))
+    elif value == [] or value is None:
+        return  # no rule
     elif isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
         for index, entry in enumerate(value):
             name = entry_name(entry) or str(index)

@@ -6,14 +6,18 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog.yaml_file import MAX_FILE_BYTES, LocatedDocument, UnreadableFile, read_document
 from provisioner.domain.policy import document
 from provisioner.domain.policy.document import Policy
-from provisioner.domain.policy.section import Place, PolicyError, Problem
+from provisioner.domain.policy.section import Outside, Place, PolicyError, Problem
+from provisioner.rulebook import own_rules
+from provisioner.rulebook.policy_files import PolicyFiles
 
 ENDINGS = (".yaml", ".yml")
 MAX_BYTES = MAX_FILE_BYTES
+FILE_MAX_BYTES = 256 * 1024  # of a file that a policy names
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,34 @@ class Loaded:
         return self.lines.get(place, 0) if place else 0
 
 
-def read(raw: bytes, name: str = "policy.yaml") -> Policy:
-    """Return the policy. Raises PolicyError with the line, the reason and the fix of everything that is wrong."""
-    return load(raw, name).policy
+def read(raw: bytes, name: str = "policy.yaml", *, beside: Path | None = None) -> Policy:
+    """Return the policy. Raises PolicyError with the line, the reason and the fix of everything that is wrong.
+
+    `beside` is the folder that files named in it are read from.
+    """
+    return load(raw, name, beside=beside).policy
 
 
-def load(raw: bytes, name: str = "policy.yaml") -> Loaded:
-    """Return the policy with its text and lines. Raises PolicyError."""
+def load(raw: bytes, name: str = "policy.yaml", *, beside: Path | None = None) -> Loaded:
+    """Return the policy with its text and lines. Raises PolicyError.
+
+    What is read from files in the folder `beside` becomes a part of the text (its section `files`), so that the text
+    alone says all that the policy does, and its digest names it.
+    """
     text, located = _document(raw, name)
-    digest = hashlib.sha256(raw).hexdigest()
-    policy = document.read(located.data, digest=digest, lines=located.lines)
+    files = PolicyFiles(located.data, beside)
+    policy = document.read(
+        located.data,
+        digest=hashlib.sha256(raw).hexdigest(),
+        lines=located.lines,
+        outside=Outside(own_rules.evaluate.problem, files.texts),
+    )
+    if files.taken:
+        return load(files.enclosed_in(text).encode(), name)
     return Loaded(policy, text, located.data, located.lines)
 
 
-def load_folder(files: Mapping[str, bytes]) -> Loaded:
+def load_folder(files: Mapping[str, bytes], *, beside: Path | None = None) -> Loaded:
     """Join the files of a folder into one policy: each key of the top level stands in one of them alone.
 
     The text that is kept is that of the files in the order of their names, each under a comment with its name; the
@@ -96,7 +114,7 @@ def load_folder(files: Mapping[str, bytes]) -> Loaded:
             )
         )
     try:
-        return load(raw)
+        return load(raw, beside=beside)
     except PolicyError as error:
         raise PolicyError(*(_placed(problem, starts) for problem in error.problems)) from None
 

@@ -12,7 +12,7 @@ from provisioner.rulebook.file import Loaded
 # Stands for the owner team of what is ordered; no group of the organisation.
 OWNER = "owner"
 # Keys under which a mapping has environments as its keys.
-_BY_ENVIRONMENT = ("above_usd_month", "max_days", "environments", "by_environment")
+_BY_ENVIRONMENT = ("above_usd_month", "max_days", "environments", "by_environment", "profiles")
 ANY = "*"
 
 
@@ -110,7 +110,7 @@ def _names(
     elif isinstance(value, list):
         for index, name in enumerate(value):
             yield from _names(name, (*place, index), wanted, keys)
-    elif isinstance(value, Mapping) and keys:
+    elif isinstance(value, Mapping) and keys and place[-1] != "environment":  # that is a tag of this name
         for key in value:
             yield str(key), (*place, str(key))
     else:

@@ -18,7 +18,7 @@ from typing import Final, NoReturn, Protocol
 
 from provisioner.domain.plan import Plan, PlanFormatError, ResourceChange, assemble, check_format, read_change
 from provisioner.domain.plan_json import check_depth
-from provisioner.domain.redaction import redact_change, redact_outside_changes, scrub
+from provisioner.domain.redaction import redact_change, redact_outside_changes, redact_plan, scrub
 from provisioner.domain.tags_modules import Layout, layout
 
 MAX_BYTES: Final = 256 * 1024 * 1024
@@ -65,16 +65,22 @@ class ReadPlan:
     layout: Layout = field(default_factory=Layout)
     region: str = ""  # of the default AWS provider, where the configuration names it
     beside: Mapping[str, object] = field(default_factory=dict)
+    document: Mapping[str, object] | None = None  # redacted; only where the whole of it was asked for
 
 
-def read(stream: Stream, *, max_bytes: int = MAX_BYTES, beside: bool = False) -> ReadPlan:
+def read(
+    stream: Stream, *, max_bytes: int = MAX_BYTES, beside: bool = False, whole: bool = False
+) -> ReadPlan:
     """Read a plan. `beside`: it may stand in an object under `plan`, with other fields beside it.
+
+    `whole`: keep the document too, for rules that read it; it takes several times its size.
 
     Sensitive values are replaced on the way. Raises UnreadablePlan.
     """
     reader = _Reader(_ascii(stream, max_bytes))
     try:
-        return reader.document(beside)
+        found = reader.document(beside)
+        return replace(found, document=_whole(reader.text)) if whole else found
     except JSONDecodeError as error:
         raise UnreadablePlan(_not_json(error)) from None
     except PlanFormatError as error:
@@ -83,6 +89,11 @@ def read(stream: Stream, *, max_bytes: int = MAX_BYTES, beside: bool = False) ->
         raise UnreadablePlan(
             reader.placed("The document is nested deeper than Terraform writes.") + f" {_SHOW}"
         ) from None
+
+
+def _whole(text: str) -> Mapping[str, object]:
+    document = json.loads(text)
+    return redact_plan(document if "format_version" in document else document["plan"])
 
 
 def _ascii(stream: Stream, max_bytes: int) -> str:

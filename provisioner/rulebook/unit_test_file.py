@@ -15,7 +15,7 @@ from provisioner.domain.approval import APPROVE, OVERRIDE
 from provisioner.domain.context import Context, Facts
 from provisioner.domain.cost import Estimate, Unpriced
 from provisioner.domain.finding import Level
-from provisioner.domain.plan import Plan, PlanFormatError
+from provisioner.domain.plan import PlanFormatError
 from provisioner.domain.policy.section import PolicyError, Problem, Reading, Section
 from provisioner.domain.run import RunKind
 from provisioner.rulebook.unit_tests import Case, ExpectedFinding, ExpectedStep, Given
@@ -143,22 +143,24 @@ def _given(part: Section, plan_of: Callable[[str], bytes]) -> Given:
         ),
         is_production=part.at("production").flag(words["environment"] == PRODUCTION),
         ttl_days=part.at("ttl_days").days() or None,
+        ttl_known=True,
         facts=_facts(part.at("facts")),
     )
     wanted = {key: tag.text() for key, tag in part.at("tags").each()} or _derived(context)
-    plan = None
+    document = None
     if part.at("plan").present and part.at("resources").present:
         part.at("plan").problem("The test has both a plan and resources.", "Keep one of them.")
     elif part.at("plan").present:
-        plan = _plan_file(part.at("plan"), plan_of)
+        document = _plan_file(part.at("plan"), plan_of)
     elif part.at("resources").present:
-        plan = _inline_plan(part.at("resources"), wanted)
+        document = _inline_plan(part.at("resources"), wanted)
     cost = part.at("cost")
     cost.keys("usd_month", "before_usd_month", "unpriced", required=["usd_month"] if cost.present else [])
     return Given(
         context=context,
         parameters=dict(part.at("parameters").fields()),
-        plan=plan,
+        plan=None if document is None else plans.parse_plan(document),
+        document=document,
         tags=wanted,
         estimate=_estimate(cost) if cost.present else None,
         before_usd_month=cost.at("before_usd_month").usd(Decimal(0)) or Decimal(0),
@@ -209,22 +211,25 @@ def _estimate(cost: Section) -> Estimate:
     )
 
 
-def _plan_file(part: Section, plan_of: Callable[[str], bytes]) -> Plan | None:
+def _plan_file(part: Section, plan_of: Callable[[str], bytes]) -> dict[str, object] | None:
     name = part.text()
     if not name:
         return None
     try:
-        return plans.parse_plan(plans.read_document(plan_of(name)))
+        document = dict(plans.read_document(plan_of(name)))
+        plans.parse_plan(document)
     except OSError as error:
         part.problem(
             f"The plan file {name} cannot be read: {error.strerror}.", "Name a file beside the test."
         )
     except PlanFormatError as error:
         part.problem(f"The plan file {name} is no plan: {error}", "Give the output of terraform show -json.")
+    else:
+        return document
     return None
 
 
-def _inline_plan(part: Section, wanted: Mapping[str, str]) -> Plan | None:
+def _inline_plan(part: Section, wanted: Mapping[str, str]) -> dict[str, object] | None:
     """Make a plan of resources; each gets the tags that default_tags would set, unless it sets tags_all itself."""
     before = len(part.reading.problems)
     changes = []
@@ -245,12 +250,15 @@ def _inline_plan(part: Section, wanted: Mapping[str, str]) -> Plan | None:
         )
     if len(part.reading.problems) > before:
         return None
-    document = json.loads(json.dumps({"format_version": "1.2", "resource_changes": changes}))
+    document: dict[str, object] = json.loads(
+        json.dumps({"format_version": "1.2", "resource_changes": changes})
+    )
     try:
-        return plans.parse_plan(document)
+        plans.parse_plan(document)
     except PlanFormatError as error:
         part.problem(f"The resources make no plan: {error}", "Mend them.")
-    return None
+        return None
+    return document
 
 
 def _beside(file: Path) -> Callable[[str], bytes]:

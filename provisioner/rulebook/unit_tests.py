@@ -23,6 +23,7 @@ from provisioner.domain.finding import Finding
 from provisioner.domain.judging import Judgement, Tools
 from provisioner.domain.plan import Plan
 from provisioner.domain.policy.document import Policy
+from provisioner.rulebook import own_rules
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Given:
     context: Context
     parameters: Mapping[str, object] = field(default_factory=dict)
     plan: Plan | None = None
+    document: Mapping[str, object] | None = None  # the plan as Rego policies read it
     tags: Mapping[str, str] = field(default_factory=dict)
     estimate: Estimate | None = None
     before_usd_month: Decimal = Decimal(0)
@@ -110,7 +112,7 @@ def run(
     def on_broken(rule: str, error: Exception) -> None:
         broken.append(f"the rule {rule} broke: {error!r}")
 
-    tools = Tools(book=book, taggable=taggable, on_broken=on_broken)
+    tools = Tools(book=book, taggable=taggable, on_broken=on_broken, evaluate=own_rules.evaluate)
     for case in cases:
         broken.clear()
         said = _judge(case.given, policy, tools)
@@ -137,6 +139,7 @@ def _judge(given: Given, policy: Policy, tools: Tools) -> Judgement:
         rules=(),
         expected_tags=given.tags,
         before_usd_month=given.before_usd_month,
+        document=given.document,
         tools=tools,
         estimated=given.estimate,
     )

@@ -14,7 +14,7 @@ from provisioner.domain.context import Context
 from provisioner.domain.errors import FieldError, Refusal
 from provisioner.domain.organisation import Organisation, ServiceFacts
 from provisioner.rulebook import plan_file
-from provisioner.rulebook.checker import Checker
+from provisioner.rulebook.checker import Checker, needs_document
 from provisioner.rulebook.plan_file import ReadPlan, Stream, TooLarge, UnreadablePlan
 from provisioner.rulebook.report import FailOn, Report
 
@@ -60,7 +60,12 @@ class Asked:
 def read(stream: Stream) -> ReadPlan:
     """Read a plan, or an object with the plan and what is said beside it. Raises PlanUnreadable and PlanTooLarge."""
     try:
-        return plan_file.read(stream, max_bytes=settings.DRAWBRIDGE_PLAN_MAX_BYTES, beside=True)
+        return plan_file.read(
+            stream,
+            max_bytes=settings.DRAWBRIDGE_PLAN_MAX_BYTES,
+            beside=True,
+            whole=needs_document(policy.current()),
+        )
     except TooLarge as error:
         raise PlanTooLarge(str(error)) from None
     except UnreadablePlan as error:

@@ -87,6 +87,7 @@ def evaluate(
             resolved.item, resolved.version, kind, today=now.astimezone(UTC).date()
         ),
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
+        sources=judge.sources(resolved.manifest, variables),
         present=() if workspace is None else judge.present(workspace),
         tools=judge.tools_for(resolved.manifest),
     )

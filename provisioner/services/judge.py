@@ -16,7 +16,7 @@ from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service
 from provisioner import policy, selectors
 from provisioner.domain import judging, recovery
 from provisioner.domain import plan as plans
-from provisioner.domain.context import Context, Facts
+from provisioner.domain.context import Context
 from provisioner.domain.cost import PricedResource
 from provisioner.domain.finding import Level
 from provisioner.domain.guardrails import ParameterRule, RuleKind
@@ -25,7 +25,8 @@ from provisioner.domain.plan import Plan
 from provisioner.domain.run import RunKind
 from provisioner.engine.types import PlanOutcome
 from provisioner.models import Run, Workspace
-from provisioner.services import lifecycle, recover
+from provisioner.rulebook import own_rules
+from provisioner.services import facts, lifecycle, recover
 from provisioner.services.estimator import NOBODY, Outside
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,9 @@ def plan_of(run: Run, result: PlanOutcome, *, outside: Outside = NOBODY, now: da
         ),
         estimated=outside.estimate,
         estimated_before=outside.before,
+        resources=skeleton(manifest, run.variables),
+        sources=sources(manifest, run.variables),
+        document=document,
         tools=tools,
     )
     variables_digest = plans.variables_digest(run.variables)
@@ -122,7 +126,8 @@ def context_of(
         region=region,
         requester=requester.get_username(),
         ttl_days=ttl_days,
-        facts=Facts(),
+        ttl_known=True,
+        facts=facts.of_order(item=item, service=service, environment=environment, workspace=workspace),
     )
 
 
@@ -132,7 +137,12 @@ def tools_for(manifest: Manifest, *, run_id: str = "") -> Tools:
     def on_broken(rule: str, error: Exception) -> None:
         log.error("guardrail.broke", run_id=run_id, rule=rule, exc_info=error)
 
-    return Tools(book=policy.price_book(manifest.region), taggable=policy.taggable, on_broken=on_broken)
+    return Tools(
+        book=policy.price_book(manifest.region),
+        taggable=policy.taggable,
+        on_broken=on_broken,
+        evaluate=own_rules.evaluate,
+    )
 
 
 def parameter_rules(manifest: Manifest) -> tuple[ParameterRule, ...]:
@@ -150,6 +160,11 @@ def parameter_rules(manifest: Manifest) -> tuple[ParameterRule, ...]:
         )
         for rule in manifest.guardrails
     )
+
+
+def sources(manifest: Manifest, variables: Mapping[str, object]) -> Mapping[str, Mapping[plans.Path, str]]:
+    """Return which parameters the attributes of the promised resources come from, by address."""
+    return {row.address: row.sources for row in manifest.estimate_resources(variables)}
 
 
 def skeleton(manifest: Manifest, variables: Mapping[str, object]) -> tuple[PricedResource, ...]:

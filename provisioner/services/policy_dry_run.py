@@ -21,6 +21,7 @@ from django.db.models import QuerySet
 from catalog import manifest as catalog_manifest
 from provisioner import selectors
 from provisioner.domain import judging
+from provisioner.domain import plan as plans
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate, Unpriced
 from provisioner.domain.errors import Refusal
@@ -240,16 +241,19 @@ def stored(run: Run, *, now: datetime) -> Stored:
     kept = getattr(run, "estimate", None)
     said_before = tuple(found for found in selectors.findings_of(run) if found.rule == lifecycle.RULE)
     tools = judge.tools_for(manifest, run_id=str(run.pk))
-    plan = selectors.plan_view(run)
+    document = selectors.plan_document(run)
+    plan = None if document is None else plans.parse_plan(document)
+    promised, sources = judge.skeleton(manifest, run.variables), judge.sources(manifest, run.variables)
 
     def by_parameters(policy: Policy) -> Judgement:
         return judging.judge_parameters(
             run.variables,
-            judge.skeleton(manifest, run.variables),
+            promised,
             context=context,
             policy=policy,
             rules=judge.parameter_rules(manifest),
             said_before=said_before,
+            sources=sources,
             tools=tools,
         )
 
@@ -264,6 +268,9 @@ def stored(run: Run, *, now: datetime) -> Stored:
             expected_tags=run.tags,
             said_before=said_before,
             before_usd_month=Decimal(0) if kept is None else kept.usd_month - kept.delta_usd_month,
+            resources=promised,
+            sources=sources,
+            document=document,
             tools=tools,
             estimated=None if kept is None else _estimate(kept.usd_month, kept.unpriced),
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.db.models import OuterRef, Subquery
 
 from catalog import manifest as catalog_manifest
-from provisioner import selectors
+from provisioner import policy, selectors
 from provisioner.domain import cost
 from provisioner.domain.price_import_diff import Effect, Impact
 from provisioner.domain.pricing import PriceBook
@@ -22,7 +20,8 @@ _DONE = [RunStatus.APPLIED.value, RunStatus.PLANNED_AND_FINISHED.value]
 def of(region: str, before: PriceBook, after: PriceBook) -> Impact:
     """Estimate every open workspace of a region at both books, from the plan that was last applied to it.
 
-    One plan is opened at a time. A workspace without one (nothing was applied yet) is counted as unknown.
+    Use is expected as the policy's usage profiles say. One plan is opened at a time. A workspace without one (nothing
+    was applied yet) is counted as unknown.
     """
     last = (
         Run.objects.filter(workspace=OuterRef("pk"), kind__in=_MAKES, status__in=_DONE, plan__isnull=False)
@@ -30,9 +29,10 @@ def of(region: str, before: PriceBook, after: PriceBook) -> Impact:
         .values("pk")[:1]
     )
     effects, unknown = [], 0
+    expected = policy.current().usage
     open_ones = (
         Workspace.objects.filter(closed_at__isnull=True)
-        .select_related("item_version")
+        .select_related("item_version", "environment", "item")
         .annotate(last_run=Subquery(last))
         .order_by("name", "pk")
     )
@@ -44,9 +44,12 @@ def of(region: str, before: PriceBook, after: PriceBook) -> Impact:
             unknown += 1
             continue
         resources = cost.resources_from_plan(plan)
-        effects.append(Effect(workspace.name, _usd_month(resources, before), _usd_month(resources, after)))
+        usage = expected.profile(workspace.environment.slug, workspace.item.slug)
+        effects.append(
+            Effect(
+                workspace.name,
+                cost.estimate(resources, before, usage).usd_month,
+                cost.estimate(resources, after, usage).usd_month,
+            )
+        )
     return Impact(tuple(effects), unknown)
-
-
-def _usd_month(resources: tuple[cost.PricedResource, ...], book: PriceBook) -> Decimal:
-    return cost.estimate(resources, book).usd_month

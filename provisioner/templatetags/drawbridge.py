@@ -131,6 +131,14 @@ def is_checkbox(field: BoundField) -> bool:
 
 
 @register.filter
+def field_text(value: object) -> str:
+    """Spell a suggested value as the field of a form takes it; nothing where it is no single value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else ""
+
+
+@register.filter
 def kind_label(kind: str) -> str:
     """Name a run's kind."""
     return words.KINDS.get(kind, kind)

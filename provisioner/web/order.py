@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -22,7 +22,7 @@ from provisioner.models import Run
 from provisioner.services import evaluate as evaluation
 from provisioner.services import submit
 from provisioner.services.ask import Ask
-from provisioner.web.order_form import OrderForm, add_errors, elsewhere, lay_out
+from provisioner.web.order_form import OrderForm, add_errors, at_ttl, corrected, elsewhere, lay_out
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
 
@@ -58,8 +58,9 @@ class Order:
 @answers_refusals
 def order(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the form; take the order."""
-    found = _read(request, slug)
-    if request.method == "GET" or request.POST.get("action") == "refresh":
+    data = corrected(request.POST)
+    found = _read(request, slug, data)
+    if request.method == "GET" or data.get("action") == "refresh":
         return render(request, "order/form.html", _context(request, found))
     forms_valid = found.form.is_valid()
     if not found.parameters.is_valid() or not forms_valid:
@@ -83,21 +84,21 @@ def order(request: HttpRequest, slug: str) -> HttpResponse:
 @answers_refusals
 def order_live(request: HttpRequest, slug: str) -> HttpResponse:
     """Answer what is being typed: the whole form after a choice, else the findings, cost and approvals."""
-    found = _read(request, slug)
+    found = _read(request, slug, request.POST)
     part = "order/_live_answer.html" if request.POST.get("part") == "answer" else "order/_body.html"
     return render(request, part, _context(request, found, typed=part == "order/_live_answer.html"))
 
 
-def _read(request: HttpRequest, slug: str) -> Order:
+def _read(request: HttpRequest, slug: str, sent: QueryDict) -> Order:
     """Read the chosen and typed values; what is missing is filled in as a first visit is."""
     item = catalog_selectors.item_by_slug(slug, drafts=selectors.is_platform(request.user))
-    named = (request.POST if request.method == "POST" else request.GET).get("version") or None
+    named = (sent if request.method == "POST" else request.GET).get("version") or None
     version = catalog_selectors.find_version(item, named) if item is not None else None
     if item is None or version is None or version.lifecycle == RETIRED:
         raise Http404
     services = list(selectors.orderable_services(request.user))
     environments = list(Environment.objects.order_by("position", "slug"))
-    data = request.POST if request.method == "POST" else None
+    data = sent if request.method == "POST" else None
     source = request.GET if data is None else data
     known = [environment.slug for environment in environments]
     environment = source.get("environment", "")
@@ -151,7 +152,8 @@ def _context(request: HttpRequest, found: Order, *, typed: bool = False) -> dict
         "readable": readable,
         "evaluation": evaluated,
         "answer_refusal": refusal,
-        "other_findings": elsewhere(parameters, findings),
+        "other_findings": elsewhere(parameters, findings, ttl=True),
+        "ttl_findings": at_ttl(findings),
         "service": evaluated.resolved.service if evaluated is not None else None,
     }
 
@@ -162,6 +164,7 @@ def _refused(request: HttpRequest, found: Order, refusal: Refusal) -> HttpRespon
     context = _context(request, found, typed=True)
     if refusal.findings:
         context["parameters"] = lay_out(found.parameters, refusal.findings)
+        context["ttl_findings"] = at_ttl(refusal.findings)
     if not placed:
         context["refusal"] = refusal
     if isinstance(refusal, submit.NameTaken):

@@ -8,10 +8,12 @@ from typing import Any
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.http import QueryDict
 
 from catalog.forms import ParameterForm
 from provisioner.domain.errors import Refusal
 from provisioner.domain.finding import Finding
+from provisioner.domain.guardrails_order import TTL
 from provisioner.services.ask import JUSTIFICATION_MAX, TTL_DAYS_MAX
 
 
@@ -146,9 +148,31 @@ def _keep_what_was_sent(form: ParameterForm) -> None:
             widget.choices = [*widget.choices, (value, value)]
 
 
-def elsewhere(form: ParameterForm, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings that no field of the form can show."""
-    return tuple(finding for finding in findings if finding.where not in form.fields)
+def elsewhere(form: ParameterForm, findings: Iterable[Finding], *, ttl: bool = False) -> tuple[Finding, ...]:
+    """Return the findings that no field can show; `ttl`: the page has a field for the time to live."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.where not in form.fields and not (ttl and finding.where == TTL)
+    )
+
+
+def at_ttl(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what is said of the time to live."""
+    return tuple(finding for finding in findings if finding.where == TTL)
+
+
+def corrected(data: QueryDict) -> QueryDict:
+    """Return what was sent with the correction that was chosen beside a finding; the page is then shown anew.
+
+    The button of a finding sends `fix`: the field and the value that the rule suggests.
+    """
+    field, chosen, value = data.get("fix", "").partition("=")
+    if not chosen:
+        return data
+    mended = data.copy()
+    mended[field], mended["action"] = value, "refresh"
+    return mended
 
 
 def add_errors(refusal: Refusal, *bound: forms.Form) -> bool:

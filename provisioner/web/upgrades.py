@@ -26,7 +26,7 @@ from provisioner.models import Workspace
 from provisioner.services import submit
 from provisioner.services import upgrade as service
 from provisioner.services.upgrade import Upgrade
-from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
+from provisioner.web.order_form import ReasonForm, add_errors, corrected, elsewhere, lay_out
 from provisioner.web.refusals import answers_refusals
 from provisioner.web.requests import signed_in
 from provisioner.web.words import Word, readable
@@ -62,7 +62,7 @@ def upgrade(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
         return render(request, page, _context(request, found, wanted, form, ReasonForm()))
     wanted, form, reason, given = _read(request, found)
     reason_is_valid = reason.is_valid()
-    if request.POST.get("action") == "refresh" and given is not None:
+    if corrected(request.POST).get("action") == "refresh" and given is not None:
         fresh = build_form(wanted.version, found.environment.slug, initial=given)
         return render(request, page, _context(request, found, wanted, fresh, reason))
     if given is None or not reason_is_valid:
@@ -110,8 +110,9 @@ def _read(
     request: HttpRequest, workspace: Workspace
 ) -> tuple[Upgrade, ParameterForm, ReasonForm, dict[str, Any] | None]:
     """Read what was sent. The parameters are None when they cannot be read; what is shown then is the carried ones'."""
-    wanted = _preview(request, workspace, request.POST.get("version"), workspace.parameters)
-    form = build_form(wanted.version, workspace.environment.slug, data=request.POST)
+    data = corrected(request.POST)
+    wanted = _preview(request, workspace, data.get("version"), workspace.parameters)
+    form = build_form(wanted.version, workspace.environment.slug, data=data)
     if not form.is_valid():
         return wanted, form, ReasonForm(request.POST), None
     given = form.given()

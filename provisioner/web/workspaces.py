@@ -27,7 +27,7 @@ from provisioner.services.ask import Ask
 from provisioner.web import states
 from provisioner.web.connect import connect_text, output_rows
 from provisioner.web.drift import drift_context
-from provisioner.web.order_form import ReasonForm, add_errors, elsewhere, lay_out
+from provisioner.web.order_form import ReasonForm, add_errors, corrected, elsewhere, lay_out
 from provisioner.web.ownership import ownership_context
 from provisioner.web.paging import newest_first
 from provisioner.web.refusals import answers_refusals
@@ -134,7 +134,7 @@ def workspace(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
 def update(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
     """Show the parameters as they are; order the change."""
     found = selectors.workspace_visible(request.user, workspace_id)
-    data = request.POST if request.method == "POST" else None
+    data = corrected(request.POST) if request.method == "POST" else None
     initial = dict(found.parameters)
     if data is None and request.GET.get("unprotect") == "1":
         protection = protection_of(found, manifests.from_json(found.item_version.manifest))

@@ -61,8 +61,9 @@ class TestAnOrder:
         )
         assert (answer.status_code, answer.json()["code"]) == (422, "guardrail_refused")
         assert answer["Content-Type"] == "application/problem+json"
-        [finding] = answer.json()["findings"]
-        assert (finding["where"], finding["suggested"]) == ("instance_class", "db.t4g.large")
+        refusing, capped = answer.json()["findings"]
+        assert (refusing["where"], refusing["suggested"]) == ("instance_class", "db.t4g.large")
+        assert (capped["rule"], capped["level"]) == ("cost-cap", "soft-mandatory")
         assert rows() == before
 
     def test_is_refused_for_a_name_that_is_taken_and_names_the_run(self, client: APIClient) -> None:

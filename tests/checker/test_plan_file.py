@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from provisioner.domain.plan import SENSITIVE, parse_plan
+from provisioner.domain.redaction import redact_plan
 from provisioner.rulebook import plan_file
 from provisioner.rulebook.plan_file import TooLarge, UnreadablePlan
 from provisioner.rulebook.sample_plans import sample_plan
@@ -114,6 +115,15 @@ class TestAPlan:
 
     def test_stands_in_an_object_only_where_that_is_asked_for(self) -> None:
         assert "format_version is missing" in refusal({"plan": plan_of(QUEUE)})
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_is_kept_as_a_whole_without_secrets_where_that_is_asked_for(self, wrapped: bool) -> None:
+        row = change(["create"], after={"password": "secret"}, after_sensitive={"password": True})
+        document = plan_of(row, planned_values={"root_module": {}})
+        found = read({"plan": document} if wrapped else document, beside=wrapped, whole=True)
+        assert found.document == redact_plan(document)
+        assert "'secret'" not in repr(found)
+        assert read(document).document is None
 
 
 class TestWhatIsNoPlan:

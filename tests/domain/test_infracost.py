@@ -82,6 +82,10 @@ class TestABreakdown:
         assert made.before.usd_month == Decimal("12.50")
         assert [item.address for item in made.before.line_items] == ["aws_x.old"]
         assert {item.source for item in made.estimate.line_items} == {"infracost v0.10.39"}
+        assert made.estimate.line_items[1].explain() == (
+            "8 GB; \N{MULTIPLICATION SIGN} 0.1 USD per GB = 0.80 USD a month. Price: infracost Storage (gp2) in its "
+            "own prices, in effect when it was asked; source: infracost v0.10.39."
+        )
 
     def test_marks_what_depends_on_use(self) -> None:
         made = said(document(MACHINE, BUCKET))

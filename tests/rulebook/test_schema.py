@@ -31,6 +31,12 @@ GOOD = {
     "no criticality": ("[tier-1]", "[]"),
     "no environment named": ('    above_usd_month:\n      development: "100"', "    above_usd_month:\n      x: 1"),
     "a time to live": ("max_days: {}", "max_days: {development: 90, staging: 3650}"),
+    "no normalising": ("[case, trim, spaces]", "false"),
+    "an exempt type": ("exempt_types: []", "exempt_types: [aws_s3_object, aws_iam_*]"),
+    "a tag with a pattern": ("  exempt_types: []", "  optional: {ticket: {pattern: 'OPS-[0-9]+'}}"),
+    "an environment of its own": ("  exempt_types: []", "  environments: {production: {required: {owner-mail: {}}}}"),
+    "a usage profile": ("profiles: {}", "profiles: {production: {aws_s3_bucket: {standard: {storage_gb: 500}}}}"),
+    "a usage override": ("overrides: []", "overrides: [{item: x, usage: {aws_lb: {processed_bytes_gb: 2.5}}}]"),
     "no optional key": ("expire_after_days: 14", "# none"),
 }  # fmt: skip
 BAD = {
@@ -53,6 +59,15 @@ BAD = {
     "a group that is a number": ("recovery_group: sre", "recovery_group: 7"),
     "a list with a number": ("[tier-1]", "[1]"),
     "a section that is a list": ("max_days: {}", "max_days: [1]"),
+    "an unknown level": ("level: hard-mandatory", "level: hard"),
+    "an unknown way to normalise": ("[case, trim, spaces]", "[accents]"),
+    "an unknown reference": ("reference: team,", "reference: person,"),
+    "a type with two stars": ("exempt_types: []", "exempt_types: [aws_*_x*]"),
+    "a tag that nothing may stand in": ("allowed: [tier-1, tier-2, tier-3]", "allowed: []"),
+    "an override for everything": ("overrides: []", "overrides: [{usage: {}}]"),
+    "an override without use": ("overrides: []", "overrides: [{item: x}]"),
+    "a negative use": ("profiles: {}", "profiles: {production: {aws_lb: {processed_bytes_gb: -1}}}"),
+    "a use that is true": ("profiles: {}", "profiles: {production: {aws_lb: {processed_bytes_gb: true}}}"),
     "a section that is text": ("max_days: {}", "max_days: none"),
 }
 

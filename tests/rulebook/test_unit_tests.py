@@ -16,12 +16,23 @@ from provisioner.rulebook.unit_tests import Case, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "portal" / "policy" / "default.yaml"
-POLICY = policy_file.read(SHIPPED.read_bytes())
+SHIPPED_POLICY = policy_file.read(SHIPPED.read_bytes())
+POLICY = policy_file.read(
+    b"""
+version: 1
+approvals:
+  finops: {above_usd_month: {production: "300"}, default_usd_month: "100", when_unpriced: true}
+  sre: {criticalities: [tier-1]}
+guardrails:
+  rules:
+    - {rule: no-data-loss, kind: no-data-loss, level: soft-mandatory, override_group: sre, why: Data is lost.}
+"""
+)
 BOOK = PriceBook(region="us-east-1", prices={}, digest="")
 BIG = '{environment: production, criticality: tier-3, cost: {usd_month: "400.00"}}'
 REPLACED = (
     "{kind: update, environment: staging, cost: {usd_month: '0'}, "
-    "resources: [{address: a.b, type: aws_db_instance, action: replace}]}"
+    "resources: [{address: a.b, type: aws_kms_key, action: replace}]}"
 )
 
 
@@ -46,7 +57,7 @@ class TestTheShippedPolicy:
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
     def test_passes_its_own_tests(self, case: Case) -> None:
-        (result,) = unit_tests.run([case], POLICY, book=BOOK, taggable=lambda _: True)
+        (result,) = unit_tests.run([case], SHIPPED_POLICY, book=BOOK, taggable=lambda _: True)
         assert result.failures == ()
 
 
@@ -64,7 +75,7 @@ class TestWhatIsCompared:
             ),
             (
                 REPLACED,
-                "{findings: [{rule: no-data-loss, level: soft-mandatory, where: a.b, says: BACKUP}], approvals: [sre]}",
+                "{findings: [{rule: no-data-loss, level: soft-mandatory, where: a.b, says: LOST}], approvals: [sre]}",
             ),
             ("{environment: production, production: false, criticality: tier-1}", "{}"),
             ("{environment: prod-eu, production: true, criticality: tier-1}", "{approvals: [sre]}"),
@@ -117,18 +128,22 @@ class TestWhatIsCompared:
 
 class TestWhatIsGiven:
     def test_prices_resources_where_no_cost_is_given(self) -> None:
-        given = "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance}]}"
-        assert run(given, "{approvals: [{group: finops, rule: unpriced}]}") == ()
+        given = (
+            "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance, "
+            "after: {storage_encrypted: true}}]}"
+        )
+        expected = (
+            "{findings: [{rule: cost-cap, level: advisory}], approvals: [{group: finops, rule: unpriced}]}"
+        )
+        assert run(given, expected) == ()
 
     def test_gives_resources_the_tags_that_follow_unless_they_set_their_own(self) -> None:
         given = (
             "{environment: staging, service: ads, cost: {usd_month: '0'}, "
-            "resources: [{address: aws_db_instance.x, type: aws_db_instance%s}]}"
+            "resources: [{address: aws_db_instance.x, type: aws_db_instance, after: {storage_encrypted: true%s}}]}"
         )
         assert run(given % "", "{}") == ()
-        assert run(given % ", after: {tags_all: {service: ads}}", "{}")[0].startswith(
-            "unexpected hard-mandatory"
-        )
+        assert run(given % ", tags_all: {service: ads}", "{}")[0].startswith("unexpected hard-mandatory")
 
     def test_reads_a_plan_file(self) -> None:
         change: dict[str, Any] = {"actions": ["delete"], "before": {}, "after": None, "after_unknown": {}}

@@ -19,6 +19,15 @@ from tests.conftest import Organisation
 
 SHIPPED = Path(configured.DRAWBRIDGE_POLICY_FILE).read_text()
 CHANGED = SHIPPED.replace("recovery_group: sre", "recovery_group: platform")
+SMALL = """---
+version: 1
+approvals:
+  finops: {above_usd_month: {}, default_usd_month: "100", when_unpriced: true}
+  sre: {criticalities: [tier-1]}
+
+time_to_live:
+  max_days: {}
+"""
 BAD = {
     "broken YAML": "approvals: [",
     "no section": "approvals: {}",
@@ -121,7 +130,7 @@ class TestAnEdit:
 class TestAFolder:
     @pytest.fixture
     def folder(self, org: Organisation, tmp_path: Path, settings: Any) -> Path:
-        (tmp_path / "a.yaml").write_text("---\nversion: 1\n" + SHIPPED[SHIPPED.index("approvals:") :])
+        (tmp_path / "a.yaml").write_text(SMALL)
         settings.DRAWBRIDGE_POLICY_FILE = tmp_path
         return tmp_path
 

@@ -50,9 +50,12 @@ def _after(spec: RunSpec) -> dict[str, Any]:
     return {
         "engine": "postgres",
         "instance_class": "db.t4g.micro",
-        "multi_az": False,
+        "multi_az": True,
         "allocated_storage": 20,
         "storage_type": "gp3",
+        "storage_encrypted": True,
+        "backup_retention_period": 7,
+        "deletion_protection": True,
         "tags_all": dict(spec.default_tags),
     }
 

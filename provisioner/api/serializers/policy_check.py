@@ -123,7 +123,7 @@ class CheckSummarySerializer(serializers.Serializer[Any]):
     in_baseline = serializers.IntegerField(read_only=True)
 
 
-class CostOfResourceSerializer(serializers.Serializer[Any]):
+class PricedResourceSerializer(serializers.Serializer[Any]):
     """What one resource costs a month."""
 
     address = serializers.CharField(read_only=True)
@@ -137,7 +137,7 @@ class CostOfPlanSerializer(serializers.Serializer[Any]):
     price_book_digest = serializers.CharField(read_only=True)
     usd_month = serializers.CharField(read_only=True)
     delta_usd_month = serializers.CharField(read_only=True)
-    resources = CostOfResourceSerializer(many=True, read_only=True)
+    resources = PricedResourceSerializer(many=True, read_only=True)
     unpriced = UnpricedSerializer(many=True, read_only=True)
 
 

@@ -14,11 +14,14 @@ from provisioner.domain.policy import approval_rules, guardrail_rules, lifetime,
 from provisioner.domain.policy.approval_rules import ApprovalPolicy
 from provisioner.domain.policy.guardrail_rules import GuardrailPolicy
 from provisioner.domain.policy.lifetime import LifetimePolicy
-from provisioner.domain.policy.section import Place, PolicyError, Reading, Section
+from provisioner.domain.policy.section import Outside, Place, PolicyError, Reading, Section
 from provisioner.domain.policy.tag_rules import TagPolicy
 from provisioner.domain.policy.usage_rules import UsagePolicy
 
 VERSION = 1
+
+# What a policy that lies in several files may hold in one of them.
+FILES_MAX_CHARACTERS = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,18 @@ class Policy:
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
 
-def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None) -> Policy:
+def read(
+    data: object,
+    *,
+    digest: str,
+    lines: Mapping[Place, int] | None = None,
+    outside: Outside | None = None,
+) -> Policy:
     """Read a policy. Raises PolicyError with everything that is wrong, each with its place.
 
-    `lines` gives the line of each part, for the problems' sake.
+    `lines` gives the line of each part, for the problems' sake; `outside` compiles expressions and reads files.
     """
-    reading = Reading(lines or {})
+    reading = Reading(lines or {}, outside=outside or Outside())
     root = Section(data, (), reading)
     root.keys(
         "version",
@@ -47,11 +56,14 @@ def read(data: object, *, digest: str, lines: Mapping[Place, int] | None = None)
         "approvals",
         "usage",
         "time_to_live",
+        "files",
         required=["version", "approvals"],
     )
     version = root.at("version")
     if version.present and (version.value != VERSION or isinstance(version.value, bool)):
         version.problem("This version of the file's format is not known.", f"Write version: {VERSION}.")
+    for _, enclosed in root.at("files").each():
+        enclosed.text(maximum=FILES_MAX_CHARACTERS)
     policy = Policy(
         digest=digest,
         tags=tag_rules.read(root.at("tags")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -37,12 +37,26 @@ class PolicyError(ValueError):
         self.problems = problems
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What reading a policy needs and the core does not have; without it, expressions are taken as they are.
+
+    `compile(language, source)` tells what is wrong with an expression, None when nothing is. `texts(name, suffix)`
+    reads a file beside the policy, or every file of a folder that ends so, as (name, text); it raises ValueError with a
+    reason.
+    """
+
+    compile: Callable[[str, object], str | None] | None = None
+    texts: Callable[[str, str], tuple[tuple[str, str], ...]] | None = None
+
+
 @dataclass
 class Reading:
     """What all sections of one document share: the lines of its parts, and the problems found so far."""
 
     lines: Mapping[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    outside: Outside = field(default_factory=Outside)
 
     def line_of(self, place: Place) -> int:
         """Return the line of a part, or of the nearest part around it."""
@@ -195,6 +209,29 @@ class Section:
             self.problem(f"{show(text)} is no regular expression: {error}.", "Mend it.")
             return default
         return text
+
+    def compiled(self, language: str, source: object) -> None:
+        """Note what the language says is wrong with an expression or with modules."""
+        compile_ = self.reading.outside.compile
+        reason = compile_(language, source) if compile_ is not None and source else None
+        if reason is not None:
+            self.problem(reason, "Mend it.")
+
+    def texts(self, suffix: str) -> tuple[tuple[str, str], ...]:
+        """Return the texts of the files that are named here, each with its name."""
+        read = self.reading.outside.texts
+        found: list[tuple[str, str]] = []
+        for name in self.names():
+            if read is None:
+                self.problem(
+                    "There is no folder to read files from.", "Write the text into the policy instead."
+                )
+                break
+            try:
+                found.extend(read(name, suffix))
+            except ValueError as error:
+                self.problem(str(error), "Name a file beside the policy.")
+        return tuple(found)
 
 
 def _amount(value: object) -> Decimal | None:
