@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Declared by routes that no token may use, whatever its scopes: a leaked token must not make further tokens.
 SESSION_ONLY = "session"
+# Declared by routes that every live token may use: what they say is about the token itself.
+ANY_TOKEN = "any"  # noqa: S105  # no secret
 
 
 class ScopeMissing(exceptions.PermissionDenied):
@@ -24,7 +26,7 @@ class ScopeMissing(exceptions.PermissionDenied):
 
 
 class HasScope(BasePermission):
-    """Let through signed-in sessions, and tokens that hold `view.required_scopes[method]`.
+    """Let through signed-in sessions, and tokens that hold `view.required_scopes[method]` (or any, for ANY_TOKEN).
 
     A route without a declaration for the method is closed to everyone: forgetting it shows at once.
     """
@@ -40,7 +42,7 @@ class HasScope(BasePermission):
         if scope is None:
             return False
         token = request.auth
-        if not isinstance(token, ApiToken):
+        if not isinstance(token, ApiToken) or scope == ANY_TOKEN:
             return True
         if scope == SESSION_ONLY:
             raise ScopeMissing("Tokens cannot do this: sign in with a browser and its session.")

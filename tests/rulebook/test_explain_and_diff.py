@@ -39,7 +39,6 @@ class TestExplain:
         words = " ".join(rule.words for rule in rules)
         assert "production 300" in words
         assert "criticalities tier-1" in words
-        assert "What the resource holds is lost with it." in words
 
     def test_tells_a_rule_of_a_list_by_its_name_level_and_reason(self) -> None:
         (rule,) = explain(
