@@ -211,7 +211,7 @@ format: install ## Format code and templates
 	$(BIN)/djlint --quiet --reformat templates
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure orders against bare Terraform, recovery and growth on this machine (ONLY=order,throughput,recovery,growth)
+bench: $(INSTALLED) ## Measure orders against bare Terraform, recovery growth and rules on this machine (ONLY=order,throughput,recovery,growth,policy)
 	@exec $(BIN)/python -m portal.bench $(if $(ONLY),--only $(ONLY)) $(if $(POSTGRES),--postgres $(POSTGRES)) $(BENCH_ARGS)
 
 # --- Keep --------------------------------------------------------------------------------------------------

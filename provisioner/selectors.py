@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Now
 
 from catalog.models import Service, Team
 from provisioner import crypto
@@ -22,8 +23,8 @@ from provisioner.domain.plan import Plan, parse_plan
 from provisioner.domain.run import ACTIVE, RunKind, RunStatus
 from provisioner.logs import reading
 from provisioner.models import (
-    ApprovalDecision,
     ApprovalStep,
+    Delegation,
     Request,
     Run,
     RunPlan,
@@ -32,6 +33,7 @@ from provisioner.models import (
     Workspace,
     WorkspaceTransfer,
 )
+from provisioner.models.review import WITHDRAWN
 
 Person = User | AnonymousUser
 
@@ -50,14 +52,32 @@ class NotVisible(Refusal):
 
 def groups_of(user: Person) -> frozenset[str]:
     """Return the names of the user's groups; a superuser is in `platform`."""
+    return _groups(user)[0]
+
+
+def deciding_groups_of(user: Person) -> frozenset[str]:
+    """Return the groups for which the user may decide now: their own, and those that others delegated to them."""
+    own, delegated = _groups(user)
+    return own | delegated
+
+
+def _groups(user: Person) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the user's own groups and those delegated to them, in one query for this request."""
     if not user.is_authenticated:
-        return frozenset()
-    cached: frozenset[str] | None = user.__dict__.get("_drawbridge_groups")
+        return frozenset(), frozenset()
+    cached: tuple[frozenset[str], frozenset[str]] | None = user.__dict__.get("_drawbridge_groups")
     if cached is None:
-        cached = frozenset(user.groups.values_list("name", flat=True))
+        own = user.groups.annotate(own=Value(True)).values_list("name", "own")
+        in_force = Delegation.objects.filter(
+            delegate=user, revoked_at__isnull=True, starts_at__lte=Now(), ends_at__gt=Now()
+        )
+        delegated = in_force.annotate(own=Value(False)).order_by().values_list("group", "own")
+        rows = list(own.union(delegated))
+        mine = frozenset(name for name, is_own in rows if is_own)
         if user.is_superuser:
-            cached |= {PLATFORM}
-        user.__dict__["_drawbridge_groups"] = cached  # for this request
+            mine |= {PLATFORM}
+        cached = (mine, frozenset(name for name, is_own in rows if not is_own))
+        user.__dict__["_drawbridge_groups"] = cached
     return cached
 
 
@@ -101,8 +121,21 @@ def runs_visible_to(user: Person) -> QuerySet[Run]:
     """Return the runs the user may see, newest first, with what a list shows."""
     runs = all_runs()
     if not groups_of(user) & SEES_ALL:
-        runs = runs.filter(workspace__service__owner_team__in=_teams(user))
+        visible = Q(workspace__service__owner_team__in=_teams(user))
+        if groups := deciding_groups_of(user):
+            # What they are asked about, they see; of other teams' runs nothing else.
+            visible |= Q(Exists(ApprovalStep.objects.filter(asks(groups), run=OuterRef("pk"))))
+        runs = runs.filter(visible)
     return runs
+
+
+def asks(groups: Iterable[str], prefix: str = "") -> Q:
+    """Return the condition that a step may be decided by one of these groups; `prefix` leads to the step."""
+    names = sorted(groups)
+    asked = Q(**{f"{prefix}group__in": names}) | Q(**{f"{prefix}escalated_to__in": names})
+    for name in names:
+        asked |= Q(**{f"{prefix}others__contains": f",{name},"})
+    return asked
 
 
 def teams_seen_by(user: Person) -> frozenset[int] | None:
@@ -124,7 +157,7 @@ def newest_check_of(workspace: Workspace) -> Run | None:
 
 def run_visible(user: Person, run_id: uuid.UUID | str) -> Run:
     """Return one run. Raises NotVisible."""
-    run = runs_visible_to(user).filter(pk=_uuid(run_id)).first()
+    run = runs_visible_to(user).filter(pk=uuid_of(run_id)).first()
     if run is None:
         raise NotVisible(
             f"There is no run {run_id} that you can see. Check the address; runs of other teams are not shown."
@@ -164,7 +197,7 @@ def workspaces_visible_to(user: Person) -> QuerySet[Workspace]:
 
 def workspace_visible(user: Person, workspace_id: uuid.UUID | str) -> Workspace:
     """Return one workspace. Raises NotVisible."""
-    workspace = workspaces_visible_to(user).filter(pk=_uuid(workspace_id)).first()
+    workspace = workspaces_visible_to(user).filter(pk=uuid_of(workspace_id)).first()
     if workspace is None:
         raise NotVisible(
             f"There is no workspace {workspace_id} that you can see. Check the address; "
@@ -242,46 +275,58 @@ def open_transfer_of(workspace: Workspace) -> WorkspaceTransfer | None:
 
 
 def steps_of(run: Run) -> list[ApprovalStep]:
-    """Return the approval steps of the run's current plan, each with its decision, in order."""
+    """Return the approval steps of the run's current plan, each with its decisions, in order.
+
+    Those that were withdrawn without a decision are left out.
+    """
     plan = plan_of(run)
     if plan is None:
         return []
-    return list(
+    steps = (
         ApprovalStep.objects.filter(run=run, plan_digest=plan.digest)
-        .select_related("decision__approver")
-        .order_by("position")
+        .select_related("review__reviewer", "review__on_behalf_of")
+        .prefetch_related("decisions__approver", "decisions__on_behalf_of")
+        .order_by("position", "id")
     )
+    return [step for step in steps if step.settled_how != WITHDRAWN or step.decisions.all()]
 
 
 def approval_steps_visible_to(user: Person, *, group: str | None = None) -> QuerySet[ApprovalStep]:
-    """Return the undecided steps of waiting runs, oldest first.
+    """Return the steps of waiting runs that are not settled, oldest first.
 
-    Approvers see every step; others see those of their own teams' runs.
+    Approvers see every step; others see those of their own teams' runs and those that they may decide.
     """
     steps = (
         ApprovalStep.objects.filter(
-            run__status=RunStatus.NEEDS_APPROVAL.value, plan_digest=F("run__plan__digest")
+            run__status=RunStatus.NEEDS_APPROVAL.value,
+            plan_digest=F("run__plan__digest"),
+            settled_at__isnull=True,
         )
-        .filter(~Exists(ApprovalDecision.objects.filter(step=OuterRef("pk"))))
         .select_related(
             "run__workspace__service__owner_team",
             "run__workspace__service__cost_center",
             "run__workspace__environment",
             "run__workspace__item",
             "run__requester",
+            "run__request",
             "run__estimate",
+            "run__plan",
+        )
+        .defer(
+            "run__plan__plan_file",
+            "run__plan__document",
+            "run__plan__approved_document",
+            "run__plan__lock_file",
         )
     )
     if group is not None:
-        steps = steps.filter(group=group)
+        steps = steps.filter(asks([group]))
     if not groups_of(user) & SEES_ALL:
-        steps = steps.filter(run__workspace__service__owner_team__in=_teams(user))
+        visible = Q(run__workspace__service__owner_team__in=_teams(user))
+        if groups := deciding_groups_of(user):
+            visible |= asks(groups)
+        steps = steps.filter(visible)
     return steps.order_by("created_at", "id")
-
-
-def can_decide(user: Person, step: ApprovalStep) -> bool:
-    """Tell whether the user is in the step's group and did not order the run."""
-    return step.group in groups_of(user) and step.run.requester_id != user.pk
 
 
 def plan_of(run: Run) -> RunPlan | None:
@@ -424,7 +469,8 @@ def _teams(user: Person) -> QuerySet[Team]:
     return Team.objects.filter(members__pk=user.pk) if user.is_authenticated else Team.objects.none()
 
 
-def _uuid(value: uuid.UUID | str) -> uuid.UUID:
+def uuid_of(value: uuid.UUID | str) -> uuid.UUID:
+    """Read an id; what is none becomes one that nothing has."""
     if isinstance(value, uuid.UUID):
         return value
     try:

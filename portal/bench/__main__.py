@@ -1,7 +1,7 @@
 """`make bench`: the portal against bare Terraform and against its own aims, on this machine, in this run.
 
 Everything is measured on a portal of its own in a temporary folder, with the settings as they come. Sections:
-order, throughput, recovery, growth; without ONLY all of them.
+order, throughput, recovery, growth, policy; without ONLY all of them.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import django
 
 from portal.embedded import home, port
 
-SECTIONS = ("order", "throughput", "recovery", "growth")
+SECTIONS = ("order", "throughput", "recovery", "growth", "policy")
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 _NOT_INHERITED = ("DATABASE_URL", "DRAWBRIDGE_BROKER_URL", "DRAWBRIDGE_URL", "DRAWBRIDGE_INTERNAL_URL")
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from catalog.models import Environment
-from portal.bench import bare, growth, module, order, orders, recovery, rows, throughput
+from portal.bench import bare, growth, module, order, orders, policy, recovery, rows, throughput
 from portal.bench.orders import WHO, Portal
 from portal.bench.tell import Verdict, say
 from portal.demo.__main__ import demo_tokens
@@ -45,6 +45,8 @@ def measure(folder: Path, options: argparse.Namespace) -> list[Verdict]:
             verdicts.append(throughput.measure(portal, module.SLUG, options.orders, options.rounds, WORKERS))
         if "growth" in options.only:
             verdicts += growth.measure(portal, module.SLUG)
+        if "policy" in options.only:
+            verdicts += policy.measure(portal)
         if "recovery" in options.only:
             verdicts.append(recovery.measure(portal, module.SLUG, options.kills))
     if "growth" in options.only:

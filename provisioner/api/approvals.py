@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import django_filters
 from django.db.models import QuerySet
 from django.urls import path
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
-from provisioner import selectors
+from provisioner import deciding, selectors
 from provisioner.api.serializers import approvals as documents
 from provisioner.api.serializers.runs import RunSerializer
 from provisioner.api.view import ApiView, ListView, Request, Response
@@ -26,7 +27,7 @@ class StepFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
         choices=[("pending", "pending")], method="filter_state", label="Only pending steps are listed."
     )
-    group = django_filters.CharFilter(label="The group that must decide.")
+    group = django_filters.CharFilter(method="filter_group", label="A group that may decide.")
     team = django_filters.CharFilter(
         field_name="run__workspace__service__owner_team__slug", label="Slug of the owner team."
     )
@@ -40,12 +41,17 @@ class StepFilter(django_filters.FilterSet):
     def filter_state(self, queryset: QuerySet[ApprovalStep], name: str, value: str) -> QuerySet[ApprovalStep]:
         return queryset
 
+    def filter_group(self, queryset: QuerySet[ApprovalStep], name: str, value: str) -> QuerySet[ApprovalStep]:
+        return queryset.filter(selectors.asks([value]))
+
     def filter_decidable(
         self, queryset: QuerySet[ApprovalStep], name: str, value: bool
     ) -> QuerySet[ApprovalStep]:
         user = self.request.user
-        mine = queryset.filter(group__in=sorted(selectors.groups_of(user))).exclude(run__requester=user)
-        return mine if value else queryset.exclude(pk__in=mine.values("pk"))
+        desk = deciding.Desk(user, timezone.now())
+        steps = list(queryset.filter(selectors.asks(selectors.deciding_groups_of(user))))
+        mine = [one.step.pk for one in deciding.waiting(steps, desk) if one.decidable]
+        return queryset.filter(pk__in=mine) if value else queryset.exclude(pk__in=mine)
 
 
 class Approvals(ListView):
@@ -60,15 +66,26 @@ class Approvals(ListView):
     def get_queryset(self) -> QuerySet[ApprovalStep]:
         return (
             selectors.approval_steps_visible_to(self.request.user)
-            .select_related("run__item_version__item", "run__request", "run__plan")
+            .select_related("run__item_version__item")
+            .prefetch_related("decisions__approver", "decisions__on_behalf_of")
             .defer(
                 "run__item_version__content",
                 "run__item_version__readme",
                 "run__plan__plan_file",
                 "run__plan__document",
+                "run__plan__approved_document",
                 "run__plan__lock_file",
             )
         )
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        desk = deciding.Desk(self.caller(), self.now())
+        self.laid_out = {one.step.pk: one for one in deciding.waiting(page or [], desk)}
+        return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "waiting": getattr(self, "laid_out", {})}
 
 
 class Decisions(ApiView):
@@ -115,6 +132,7 @@ def decide(view: ApiView, run_id: uuid.UUID, wanted: Mapping[str, Any]) -> dict[
         step_id=wanted["step"],
         verdict=wanted["verdict"],
         comment=wanted["comment"],
+        keep_days=wanted["keep_days"],
         plan_digest=wanted["plan_digest"],
         approver=view.caller(),
         now=view.now(),
@@ -124,6 +142,8 @@ def decide(view: ApiView, run_id: uuid.UUID, wanted: Mapping[str, Any]) -> dict[
         "verdict": decision.verdict,
         "comment": decision.comment,
         "approver": view.caller().get_username(),
+        "on_behalf_of": None if decision.on_behalf_of is None else decision.on_behalf_of.get_username(),
+        "settled": decision.step.settled_at is not None,
         "plan_digest": decision.plan_digest,
         "decided_at": decision.decided_at,
         "run": RunSerializer(selectors.run_visible(view.caller(), run_id)).data,

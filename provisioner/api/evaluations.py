@@ -58,6 +58,8 @@ def document(ask: Ask, evaluation: Evaluation) -> dict[str, Any]:
         "line_items": line_item_documents(evaluation.change.lines),
         "unpriced": unpriced_documents(evaluation.estimate.unpriced),
         "approvals_expected": [asdict(step) for step in evaluation.approvals_expected],
+        "approvals_unasked": list(evaluation.unasked),
+        "overrides_used": evaluation.covered,
         "unit_cost_effect": None,
         "policy_digest": evaluation.policy_digest,
     }

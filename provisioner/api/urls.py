@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path
 
 from provisioner.api import (
+    after_approvals,
     approvals,
     catalog,
     drift,
@@ -28,6 +29,7 @@ urlpatterns: list[Any] = [
     *requests.urlpatterns,
     *runs.urlpatterns,
     *approvals.urlpatterns,
+    *after_approvals.urlpatterns,
     *workspaces.urlpatterns,
     *drift.urlpatterns,
     *transfers.urlpatterns,

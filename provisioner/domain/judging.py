@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +15,8 @@ from provisioner.domain import (
     guardrails_subject,
     tags,
 )
-from provisioner.domain.approval import StepSpec
+from provisioner.domain.approval import Case, Route, StepSpec
+from provisioner.domain.approval_when import Expression
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate, PriceBook, PricedResource
 from provisioner.domain.cost_change import CostChange
@@ -23,6 +24,7 @@ from provisioner.domain.finding import Finding, Level
 from provisioner.domain.guardrails import ParameterRule
 from provisioner.domain.guardrails_own import Evaluator, no_evaluator
 from provisioner.domain.guardrails_policy import Matter
+from provisioner.domain.overrides import Covered, KeptOverride
 from provisioner.domain.plan import Path, Plan
 from provisioner.domain.policy.document import Policy
 from provisioner.domain.run import RunKind
@@ -34,6 +36,7 @@ class Judgement:
 
     `delta_usd_month` is against what the workspace was estimated at when it was applied last; approval rules look at
     it. `change` is against what exists, by today's prices, resource by resource.
+    `unasked`: within which limits it stays, where nobody is asked. `covered`: findings that an earlier override covers.
     """
 
     findings: tuple[Finding, ...]
@@ -41,6 +44,8 @@ class Judgement:
     delta_usd_month: Decimal
     steps: tuple[StepSpec, ...]
     change: CostChange
+    unasked: tuple[str, ...] = ()
+    covered: tuple[Covered, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -59,6 +64,8 @@ class Tools:
     taggable: Callable[[str], bool]
     on_broken: Callable[[str, Exception], None]
     evaluate: Evaluator = no_evaluator
+    # Evaluates the expressions of approval rules; without it they cannot be told, so such rules ask.
+    expression: Expression | None = None
 
 
 def judge_parameters(
@@ -73,6 +80,7 @@ def judge_parameters(
     present: Iterable[PricedResource] = (),
     estimated: Estimate | None = None,
     sources: Mapping[str, Mapping[Path, str]] | None = None,
+    kept: Sequence[KeptOverride] = (),
     tools: Tools,
 ) -> Judgement:
     """Judge an ask before it is planned. `resources`: what its item promises to make; `rules`: its manifest's.
@@ -99,10 +107,11 @@ def judge_parameters(
         evaluate=tools.evaluate,
         on_broken=tools.on_broken,
     )
-    steps: tuple[StepSpec, ...] = ()
+    route = Route()
     if not any(finding.level is Level.HARD_MANDATORY for finding in findings):
-        steps = _route(context, policy, estimate, delta, findings, None)
-    return Judgement(findings, estimate, delta, steps, change)
+        case = Case(context, estimate, delta, findings)
+        route = _route(case, policy, parameters, kept, tools)
+    return Judgement(findings, estimate, delta, route.steps, change, route.unasked, route.covered)
 
 
 def judge_plan(
@@ -120,6 +129,7 @@ def judge_plan(
     resources: Iterable[PricedResource] = (),
     sources: Mapping[str, Mapping[Path, str]] | None = None,
     document: Mapping[str, object] | None = None,
+    kept: Sequence[KeptOverride] = (),
     tools: Tools,
 ) -> Judgement:
     """Judge a plan: its parameters again, its tags, what it does, what it costs.
@@ -153,26 +163,18 @@ def judge_plan(
         evaluate=tools.evaluate,
         on_broken=tools.on_broken,
     )
-    steps = _route(context, policy, estimate, delta, findings, plan)
-    return Judgement(findings, estimate, delta, steps, change)
+    case = Case(context, estimate, delta, findings, plan.counts(), approval.destroyed_by(plan))
+    route = _route(case, policy, parameters, kept, tools)
+    return Judgement(findings, estimate, delta, route.steps, change, route.unasked, route.covered)
 
 
 def _route(
-    context: Context,
+    case: Case,
     policy: Policy,
-    estimate: Estimate,
-    delta_usd_month: Decimal,
-    findings: tuple[Finding, ...],
-    plan: Plan | None,
-) -> tuple[StepSpec, ...]:
+    parameters: Mapping[str, object],
+    kept: Sequence[KeptOverride],
+    tools: Tools,
+) -> Route:
     return approval.route(
-        kind=context.kind,
-        environment=context.environment,
-        is_production=context.is_production,
-        criticality=context.criticality,
-        estimate=estimate,
-        delta_usd_month=delta_usd_month,
-        findings=findings,
-        counts=None if plan is None else plan.counts(),
-        rules=policy.approvals.rules,
+        case, policy.approvals.rules, parameters=parameters, kept=kept, expression=tools.expression
     )

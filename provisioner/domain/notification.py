@@ -46,6 +46,13 @@ EVENTS: dict[str, Event] = {
         Event("run.approval_reminder", "An approval still waits", "groups that must decide", directed=True),
         Event("run.approval_escalated", "An approval is escalated", "whom it is escalated to", directed=True),
         Event("run.decided", "A decision was taken", "who ordered, and the owner team"),
+        Event(
+            "run.glass_broken",
+            "A plan is applied by break-glass",
+            "who ordered, the owner team, and the groups that were skipped",
+            (Mode.AT_ONCE,),
+        ),
+        Event("run.review_overdue", "A review is overdue", "groups that were skipped", directed=True),
         Event("run.applied", "A run was applied", "who ordered, and the owner team"),
         Event("run.errored", "A run failed or was refused", "who ordered, and the owner team"),
         Event(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0005_target_accounts'),
-        ('provisioner', '0007_versions_of_state_say_who'),
+        ('provisioner', '0008_decisions_of_several_people'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,19 +12,34 @@ from provisioner.models.policy import PolicyActivation, PolicyProposal, PolicySt
 from provisioner.models.prices import PriceBookActivation, PriceBookVersion, PriceRow
 from provisioner.models.queue import QueueTurn, WorkerSeen
 from provisioner.models.request import Request
-from provisioner.models.review import ApprovalDecision, ApprovalStep
+from provisioner.models.review import (
+    ApprovalComment,
+    ApprovalDecision,
+    ApprovalStep,
+    Delegation,
+    DueReview,
+    GlassBreak,
+    Override,
+    OverrideUse,
+)
 from provisioner.models.run import Run, RunLogChunk, RunPlan, RunTransition
 from provisioner.models.state import StateLock, StateVersion
 from provisioner.models.workspace import Workspace, WorkspaceResource, WorkspaceTransfer
 
 __all__ = [
+    "ApprovalComment",
     "ApprovalDecision",
     "ApprovalStep",
     "AuditEvent",
+    "Delegation",
+    "DueReview",
+    "GlassBreak",
     "Notification",
     "NotificationChannel",
     "NotificationDelivery",
     "NotificationPreference",
+    "Override",
+    "OverrideUse",
     "PolicyActivation",
     "PolicyProposal",
     "PolicyStanding",

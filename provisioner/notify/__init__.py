@@ -10,6 +10,9 @@ from provisioner.notify.approvals import (
     approval_escalated,
     approval_needed,
     approval_reminder,
+    changes_requested,
+    glass_broken,
+    review_overdue,
 )
 from provisioner.notify.outbox import DELIVER, Recipients, ring, send_ring, tell
 from provisioner.notify.runs import apply_interrupted, plan_expired, run_applied, run_errored
@@ -35,9 +38,12 @@ __all__ = [
     "approval_escalated",
     "approval_needed",
     "approval_reminder",
+    "changes_requested",
     "expiry_blocked",
+    "glass_broken",
     "owners",
     "plan_expired",
+    "review_overdue",
     "ring",
     "run_applied",
     "run_cost",

@@ -159,7 +159,8 @@ def _check(wanted: argparse.Namespace) -> tuple[Report, Layout]:
 
 def _policy(place: str, digest: str) -> Policy:
     raw = fetch(place, max_bytes=yaml_file.MAX_FILE_BYTES) if place else shipped_policy()
-    policy = file.read(raw)
+    here = Path(place)
+    policy = file.read(raw, beside=here.parent if here.is_file() else None)
     if digest and policy.digest != digest.lower():
         raise CannotJudge(
             f"The policy's SHA-256 is {policy.digest}, not {digest}. "

@@ -17,33 +17,40 @@ Phrase = Callable[[str, str], str]
 
 # What names an entry of a list, so that it is the same rule before and after an edit.
 NAMES = ("rule", "name", "id", "key", "tag", "group")
-SECTIONS = ("tags", "guardrails", "approvals", "usage", "time_to_live", "files")
+SECTIONS = ("groups", "tags", "guardrails", "approvals", "usage", "time_to_live", "files")
 _NOT_RULES = ("version",)
 _APART = (*NAMES[:3], "level", "why", "fix")
 
 # Path, with * for any key -> words from (the last key, the value).
 PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
-    ("approvals", "finops", "above_usd_month", "*"): (
-        "finops decides on cost",
-        lambda key, value: f"In {key}, finops decides when a plan adds more than {value} USD a month.",
-    ),
-    ("approvals", "finops", "default_usd_month"): (
-        "finops decides on cost",
+    ("groups",): ("Who may be asked", lambda key, value: f"Rules may ask these groups: {value}."),
+    ("approvals", "allow_same_person"): (
+        "One person, one step",
         lambda key, value: (
-            f"In environments that are not named, finops decides when a plan adds more than {value} USD a month."
-        ),
-    ),
-    ("approvals", "finops", "when_unpriced"): (
-        "finops decides on what has no price",
-        lambda key, value: (
-            "finops decides when a plan makes something that has no price."
+            "One person may decide several steps of a plan."
             if value == "true"
-            else "Nobody is asked when a plan makes something that has no price."
+            else "Nobody decides two steps of one plan."
         ),
     ),
-    ("approvals", "sre", "criticalities"): (
-        "sre decides in production",
-        lambda key, value: f"In production, sre decides on every change of a service of criticality {value}.",
+    ("approvals", "overrides", "max_days"): (
+        "How long an override holds",
+        lambda key, value: f"An override stays in force on its workspace for {value} days at most.",
+    ),
+    ("approvals", "overrides", "once_only"): (
+        "How long an override holds",
+        lambda key, value: f"An override of {value} holds for one run alone.",
+    ),
+    ("approvals", "remind_after_hours"): (
+        "Reminders",
+        lambda key, value: f"Those who must decide are reminded every {value} hours.",
+    ),
+    ("approvals", "escalate_after_hours"): (
+        "Escalation",
+        lambda key, value: f"After {value} hours without a decision another group is asked too.",
+    ),
+    ("approvals", "escalate_to"): (
+        "Escalation",
+        lambda key, value: f"{value} is asked when nobody decides, and may decide then.",
     ),
     ("approvals", "override_group"): (
         "Who overrides",
@@ -167,7 +174,7 @@ def _rule(loaded: Loaded, value: object, place: Place, key: str, name: str) -> R
         key=key,
         section=str(place[0]),
         title=name,
-        words=words or _plain(value),
+        words=words or _plain(value) or "nothing",
         level=level,
         name=name,
         line=loaded.line_of(place),

@@ -12,8 +12,19 @@ from provisioner.rulebook.file import Loaded
 # Stands for the owner team of what is ordered; no group of the organisation.
 OWNER = "owner"
 # Keys under which a mapping has environments as its keys.
-_BY_ENVIRONMENT = ("above_usd_month", "max_days", "environments", "by_environment", "profiles")
-ANY = "*"
+_BY_ENVIRONMENT = (
+    "above_usd_month",
+    "delta_above_usd_month",
+    "delta_at_most_usd_month",
+    "total_above_usd_month",
+    "total_at_most_usd_month",
+    "max_days",
+    "environments",
+    "by_environment",
+    "profiles",
+)
+# What stands there for all that are not named.
+_OTHERS = frozenset({"*", "default"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ def groups(loaded: Loaded) -> tuple[Named, ...]:
 
 def environments(loaded: Loaded) -> tuple[Named, ...]:
     """Return every environment that stands under `environment(s)`, or as a key where limits go by environment."""
-    return tuple(one for one in _found(loaded, _is_environment_key, keys=True) if one.name != ANY)
+    return tuple(one for one in _found(loaded, _is_environment_key, keys=True) if one.name not in _OTHERS)
 
 
 def unknown_groups(loaded: Loaded, known: Collection[str]) -> tuple[Problem, ...]:
@@ -93,7 +104,8 @@ def _walk(
     if isinstance(value, Mapping):
         for key, inner in value.items():
             here = (*place, str(key))
-            if wanted(str(key)):
+            # The required tag of that name says something about tags.
+            if wanted(str(key)) and place[:1] != ("tags",):
                 yield from _names(inner, here, wanted, keys)
             else:
                 yield from _walk(inner, here, wanted, keys)

@@ -14,7 +14,7 @@ from provisioner.domain.errors import EngineError
 from provisioner.domain.run import RunStatus
 from provisioner.engine.types import Engine
 from provisioner.models import Run, RunPlan
-from provisioner.services import lease, outcome, record, recover, state_backend, transition
+from provisioner.services import lease, outcome, overrides, record, recover, state_backend, transition
 from provisioner.services.plan import Clock
 from provisioner.services.runlog import RunLog
 from provisioner.services.runspec import spec_of
@@ -96,7 +96,7 @@ def stale_reason(run: Run, plan: RunPlan, engine: Engine) -> str:
         return "the module's content changed"
     if plans.variables_digest(run.variables) != plan.variables_digest:
         return "the parameters changed"
-    return ""
+    return overrides.revoked(run, plan.digest)
 
 
 def _plan_again(run: Run, reason: str, clock: Clock) -> RunStatus | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 
@@ -57,6 +57,7 @@ def examine(objects: Iterable[CloudObject] = ()) -> Iterator[Trouble]:
     yield from _locks()
     yield from _resources_without_state()
     yield from _forgotten_runs()
+    yield from _groups_without_members()
     yield from _newer_in_the_cloud(objects)
     yield from _policy()
 
@@ -182,6 +183,21 @@ def _policy() -> Iterator[Trouble]:
         yield Trouble(
             "a policy that asks a group that nobody is in", str(problem), "Make the group in /admin/."
         )
+
+
+def _groups_without_members() -> Iterator[Trouble]:
+    members = User.objects.filter(is_active=True)
+    have = set(members.values_list("groups__name", flat=True).distinct())
+    if members.filter(is_superuser=True).exists():
+        have.add("platform")
+    for group in policy.current().groups:
+        if group not in have:
+            yield Trouble(
+                "groups that nobody is in",
+                f"The policy's rules may ask the group {group}, and it has no member who can sign in.",
+                "Plans that need it wait until they expire. Add members in the administration, or take it out of the "
+                "policy.",
+            )
 
 
 def _newer_in_the_cloud(objects: Iterable[CloudObject]) -> Iterator[Trouble]:

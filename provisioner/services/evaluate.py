@@ -10,12 +10,13 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 
 from catalog.parameters import ParameterProblem
-from provisioner import policy
+from provisioner import deciding, policy
 from provisioner.domain import judging, tags
 from provisioner.domain.approval import StepSpec
 from provisioner.domain.cost import Estimate
 from provisioner.domain.cost_change import CostChange
 from provisioner.domain.finding import Finding, Level
+from provisioner.domain.overrides import Covered
 from provisioner.domain.run import RunKind
 from provisioner.models import Workspace
 from provisioner.services import judge, lifecycle
@@ -38,6 +39,9 @@ class Evaluation:
     change: CostChange
     approvals_expected: tuple[StepSpec, ...]
     policy_digest: str
+    # Within which limits it stays, where nobody is asked; the findings that an earlier override covers.
+    unasked: tuple[str, ...] = ()
+    covered: tuple[Covered, ...] = ()
 
     @property
     def variables(self) -> Mapping[str, object]:
@@ -89,6 +93,7 @@ def evaluate(
         before_usd_month=Decimal(0) if workspace is None else workspace.estimate_usd_month or Decimal(0),
         sources=judge.sources(resolved.manifest, variables),
         present=() if workspace is None else judge.present(workspace),
+        kept=deciding.kept_overrides(workspace, now),
         tools=judge.tools_for(resolved.manifest),
     )
     return Evaluation(
@@ -101,6 +106,8 @@ def evaluate(
         change=said.change,
         approvals_expected=said.steps,
         policy_digest=rules.digest,
+        unasked=said.unasked,
+        covered=said.covered,
     )
 
 

@@ -16,7 +16,7 @@ from provisioner import notify, policy
 from provisioner.domain.errors import Refusal
 from provisioner.domain.run import EXPIRABLE, RunKind, RunStatus
 from provisioner.models import Run, Workspace
-from provisioner.services import audit, record, standing, submit, system, transition
+from provisioner.services import audit, record, remind, standing, submit, system, transition
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ def expire(*, now: datetime) -> dict[str, int]:
     """Do everything that is due. Returns how many of each."""
     return {
         "plans_expired": _expire_plans(now),
+        **remind.remind(now=now),
         "warned": sum(_warn(workspace, now) for workspace in _to_warn(now)),
         "destroyed": sum(_destroy(workspace_id, now) for workspace_id in _expired(now)),
     }

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from catalog import manifest as catalog_manifest
 from catalog.manifest import Manifest
 from catalog.models import CatalogItem, CatalogItemVersion, Environment, Service
-from provisioner import policy, selectors
+from provisioner import deciding, policy, selectors
 from provisioner.domain import judging, recovery
 from provisioner.domain import plan as plans
 from provisioner.domain.context import Context
@@ -84,6 +84,7 @@ def plan_of(run: Run, result: PlanOutcome, *, outside: Outside = NOBODY, now: da
         ),
         estimated=outside.estimate,
         estimated_before=outside.before,
+        kept=deciding.kept_overrides(workspace, now),
         resources=skeleton(manifest, run.variables),
         sources=sources(manifest, run.variables),
         document=document,

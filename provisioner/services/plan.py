@@ -8,22 +8,23 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
 
-from provisioner import notify, policy, queue, selectors
+from provisioner import notify, policy, selectors
 from provisioner.domain import approval
 from provisioner.domain import plan as plans
 from provisioner.domain.errors import EngineError
 from provisioner.domain.finding import Level
 from provisioner.domain.run import RunKind, RunStatus
 from provisioner.engine.types import Engine, PlanOutcome
-from provisioner.models import ApprovalStep, Run, RunEstimate
+from provisioner.models import Run, RunEstimate
 from provisioner.services import (
+    confirm,
     drift,
     estimator,
     judge,
     lease,
     outcome,
+    overrides,
     record,
     recover,
     stored_plan,
@@ -208,42 +209,17 @@ def _route(run: Run, judgement: JudgedPlan, now: datetime) -> RunStatus:
         )
         record.applied(run, now=now)
         return RunStatus.PLANNED_AND_FINISHED
-    if steps:
-        for position, step in enumerate(steps, start=1):
-            ApprovalStep.objects.get_or_create(
-                run=run,
-                plan_digest=judgement.digest,
-                group=step.group,
-                defaults={
-                    "position": position,
-                    "rule": step.rule[:100],
-                    "reason": step.reason,
-                    "verdict_needed": step.verdict_needed,
-                    "policy_digest": judgement.policy_digest,
-                    "created_at": now,
-                },
-            )
-        groups = " and ".join(step.group for step in steps)
-        if not _undecided(run, judgement.digest):
-            return _confirm(run, planned, now, "the same plan was approved before")
-        transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}")
-        notify.approval_needed(run, _open_steps(run, judgement.digest), now=now)
+    overrides.note_uses(run, judgement.digest, judgement.said.covered, now=now)
+    waiting = confirm.ask(run, steps, judgement.digest, policy_digest=judgement.policy_digest, now=now)
+    if waiting:
+        groups = " and ".join(step.who for step in waiting)
+        transition.move(run.pk, planned, RunStatus.NEEDS_APPROVAL, now=now, reason=f"asks {groups}"[:500])
         return RunStatus.NEEDS_APPROVAL
-    return _confirm(run, planned, now, "no rule asks for approval")
-
-
-def _undecided(run: Run, digest: str) -> bool:
-    return _open_steps(run, digest).exists()
-
-
-def _open_steps(run: Run, digest: str) -> QuerySet[ApprovalStep]:
-    return ApprovalStep.objects.filter(run=run, plan_digest=digest, decision__isnull=True).order_by(
-        "position"
+    return _confirm(
+        run, planned, now, "the same plan was approved before" if steps else "no rule asks for approval"
     )
 
 
 def _confirm(run: Run, frm: RunStatus, now: datetime, reason: str) -> RunStatus:
-    transition.move(run.pk, frm, RunStatus.CONFIRMED, now=now, reason=reason)
-    transition.move(run.pk, RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, now=now, reason="waits for a worker")
-    queue.ring(queue.APPLY, run.pk)
+    confirm.apply_it(run, frm, reason, now=now)
     return RunStatus.APPLY_QUEUED

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from provisioner import selectors
+from provisioner import deciding, selectors
 from provisioner.web.queue import list_context
 from provisioner.web.requests import signed_in
 
@@ -20,10 +21,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the start page."""
     user = signed_in(request)
     steps = list(selectors.approval_steps_visible_to(user)[:50])
+    desk = deciding.Desk(user, timezone.now())
     rows = list(selectors.without_checks(selectors.runs_visible_to(user))[:SHOWN])
     context: dict[str, Any] = {
         **list_context(rows),
-        "decidable": [step for step in steps if selectors.can_decide(user, step)][:SHOWN],
+        "decidable": [one.step for one in deciding.waiting(steps, desk) if one.decidable][:SHOWN],
         "workspaces": selectors.workspaces_visible_to(user).filter(closed_at__isnull=True)[:SHOWN],
         "rows": rows,
         "offers": list(selectors.transfers_to_answer(user)[:SHOWN]),

@@ -100,15 +100,18 @@ def _read(request: HttpRequest, slug: str, sent: QueryDict) -> Order:
     environments = list(Environment.objects.order_by("position", "slug"))
     data = sent if request.method == "POST" else None
     source = request.GET if data is None else data
+    earlier = _earlier(request, item) if data is None else None
     known = [environment.slug for environment in environments]
-    environment = source.get("environment", "")
+    environment = source.get("environment", "" if earlier is None else earlier.workspace.environment.slug)
     if environment not in known:
         environment = known[0] if known else ""
-    wanted = source.get("service", "")
+    wanted = source.get("service", "" if earlier is None else earlier.workspace.service.slug)
     initial = {
         "service": wanted or (services[0].slug if services else ""),
         "environment": environment,
-        "name": source.get("name", ""),
+        "name": source.get("name", "" if earlier is None else earlier.workspace.name),
+        "justification": "" if earlier is None else earlier.request.justification,
+        "ttl": None if earlier is None else earlier.request.ttl_days,
     }
     form = OrderForm(
         data,
@@ -116,12 +119,23 @@ def _read(request: HttpRequest, slug: str, sent: QueryDict) -> Order:
         services=[(service.slug, f"{service.name} ({service.owner_team.name})") for service in services],
         environments=[(one.slug, one.name) for one in environments],
     )
-    parameters = build_form(version, environment, data=data)
+    parameters = build_form(
+        version, environment, data=data, initial=None if earlier is None else earlier.parameters
+    )
     _, rule = name_rule(parameters.manifest, parameters.spec)
     form.fields["name"].help_text = f"Unique among these in its environment. {rule}"
     if data is not None:
         form.is_valid()
     return Order(item, version, form, parameters, environment)
+
+
+def _earlier(request: HttpRequest, item: CatalogItem) -> Run | None:
+    """Return the run whose order is made again with changes, when the address names one of the item."""
+    named = request.GET.get("from", "")
+    run = (
+        selectors.runs_visible_to(request.user).filter(pk=selectors.uuid_of(named)).first() if named else None
+    )
+    return run if run is not None and run.workspace.item_id == item.pk else None
 
 
 def _context(request: HttpRequest, found: Order, *, typed: bool = False) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from provisioner.web import (
+    after_approvals,
     approvals,
     catalog,
     drift,
@@ -44,6 +45,24 @@ urlpatterns = [
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
     path("runs/<uuid:run_id>/decide/", approvals.decide, name="run-decide"),
     path("queue/", queue.queue, name="queue"),
+    path("runs/<uuid:run_id>/comment/", approvals.comment, name="run-comment"),
+    path("runs/<uuid:run_id>/break-glass/", approvals.break_glass, name="run-break-glass"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/decide/", approvals.decide_several, name="approvals-decide"),
+    path("approvals/delegations/", after_approvals.delegations, name="delegations"),
+    path(
+        "approvals/delegations/<int:delegation_id>/revoke/",
+        after_approvals.revoke_delegation,
+        name="delegation-revoke",
+    ),
+    path("approvals/overrides/", after_approvals.overrides, name="overrides"),
+    path(
+        "approvals/overrides/<int:override_id>/revoke/",
+        after_approvals.revoke_override,
+        name="override-revoke",
+    ),
+    path("approvals/reviews/", after_approvals.reviews, name="reviews"),
+    path("approvals/reviews/<int:review_id>/", after_approvals.answer_review, name="review"),
     path("prices/", prices.prices, name="prices"),
     path("prices/<slug:region>/price/", prices.price, name="prices-price"),
     path("prices/<slug:region>/<int:number>/", prices.version, name="prices-version"),
@@ -76,7 +95,6 @@ urlpatterns = [
         name="notification-channel-act",
     ),
     path("policy/check/", policy_check.check, name="policy-check"),
-    path("approvals/", approvals.approvals, name="approvals"),
     path("policy/", policy.policy, name="policy"),
     path("policy/versions/<slug:digest>/", policy.version, name="policy-version"),
     path("policy/try/", policy.try_change, name="policy-try"),

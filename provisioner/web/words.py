@@ -99,6 +99,7 @@ VERDICTS: Mapping[str, Word] = {
     "approve": Word("approved", "ok", "check-circle"),
     "override": Word("overridden", "warn", "unlock"),
     "reject": Word("rejected", "bad", "x-circle"),
+    "request_changes": Word("changes requested", "warn", "pencil-square"),
 }
 
 STEP_WAITS = Word("waiting", "warn", "pause-circle")

@@ -136,6 +136,10 @@ def update(request: HttpRequest, workspace_id: uuid.UUID) -> HttpResponse:
     found = selectors.workspace_visible(request.user, workspace_id)
     data = corrected(request.POST) if request.method == "POST" else None
     initial = dict(found.parameters)
+    if data is None and (named := request.GET.get("from")):
+        # What an approver wants changed begins as it was ordered.
+        earlier = selectors.runs_visible_to(request.user).filter(pk=selectors.uuid_of(named), workspace=found)
+        initial = dict(next((run.parameters for run in earlier), initial))
     if data is None and request.GET.get("unprotect") == "1":
         protection = protection_of(found, manifests.from_json(found.item_version.manifest))
         if protection is not None:

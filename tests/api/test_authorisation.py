@@ -45,6 +45,7 @@ def address_of(pattern: str, **values: Any) -> str:
     known = {"run_id": uuid.uuid4(), "workspace_id": uuid.uuid4(), "request_id": uuid.uuid4()}
     known |= {"token_id": 1, "transfer_id": 2**40, "serial": 1, "book_id": 2**40}
     known |= {"delivery_id": uuid.uuid4(), "channel_id": 2**40}
+    known |= {"review_id": 2**40, "delegation_id": 2**40, "override_id": 2**40}
     known |= {"token_id": 1, "transfer_id": 2**40, "serial": 1}
     known |= {"digest": "0" * 64, "proposal_id": 2**40}
     known |= {"slug": "none", "version": "1.0.0", **values}

@@ -36,7 +36,8 @@ class TestReading:
         assert (answer["source"], answer["comes_from"], answer["refused"]) == ("file", "file", None)
         assert answer["text"] == SHIPPED
         assert any(
-            "finops decides when a plan adds more than 100 USD" in rule["words"] for rule in answer["rules"]
+            "groups: finops; when: (delta above usd month (development 100" in rule["words"]
+            for rule in answer["rules"]
         )
 
     def test_tells_what_is_wrong_with_a_refused_edit(
@@ -44,12 +45,10 @@ class TestReading:
     ) -> None:
         policy.current()
         settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "policy.yaml"
-        settings.DRAWBRIDGE_POLICY_FILE.write_text(
-            SHIPPED.replace("when_unpriced: true", "when_unpriced: maybe")
-        )
+        settings.DRAWBRIDGE_POLICY_FILE.write_text(SHIPPED.replace("unpriced: true", "unpriced: maybe"))
         answer = with_token(org.developer).get(POLICY).json()
         (problem,) = answer["refused"]["problems"]
-        assert (problem["place"], problem["line"] > 0) == ("approvals.finops.when_unpriced", True)
+        assert (problem["place"], problem["line"] > 0) == ("approvals.rules[1].when.unpriced", True)
 
     def test_lists_versions_and_finds_one_by_its_first_digits(
         self, org: Organisation, with_token: Any
@@ -76,9 +75,7 @@ class TestTrying:
     def test_previews_a_text(self, org: Organisation, with_token: Any) -> None:
         client = with_token(org.developer, "policy:check")
         answer = client.post(f"{POLICY}preview/", {"text": CHANGED}, format="json").json()
-        assert [change["key"] for change in answer["changes"]] == [
-            "approvals.finops.above_usd_month.development"
-        ]
+        assert [change["key"] for change in answer["changes"]] == ["approvals.rules[cost-limit]"]
         assert (answer["usable"], answer["problems"]) == (True, [])
         assert any(test["failures"] for test in answer["tests"])
         bad = client.post(f"{POLICY}preview/", {"text": "version: 2\n"}, format="json").json()
@@ -159,9 +156,7 @@ class TestProposals:
         assert author.post(f"{addresses[1]}withdraw/", {}, format="json").json()["state"] == "withdrawn"
 
     def test_say_every_problem_of_a_text(self, org: Organisation, second: User, with_token: Any) -> None:
-        text = SHIPPED.replace("when_unpriced: true", "when_unpriced: maybe").replace(
-            "version: 1", "version: 3"
-        )
+        text = SHIPPED.replace("unpriced: true", "unpriced: maybe").replace("version: 1", "version: 3")
         answer = with_token(org.platform).post(f"{POLICY}proposals/", self.body(text=text), format="json")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_policy")
         messages = [error["message"] for error in answer.json()["errors"]]

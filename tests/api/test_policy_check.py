@@ -28,8 +28,7 @@ BOTH = ["/api/v1/tag-policy/check/", "/api/v1/policy/check/"]
 
 ONLY_TAGS = (
     "version: 1\n"
-    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, "
-    "sre: {criticalities: []}}\n"
+    "approvals: {rules: [{rule: cost-limit, groups: finops, when: {delta_above_usd_month: '1'}}]}\n"
 )
 
 

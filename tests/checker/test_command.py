@@ -40,8 +40,7 @@ Run = Callable[..., SimpleNamespace]
 # Asks for the shipped tags and for nothing else.
 POLICY = (
     "version: 1\n"
-    "approvals: {finops: {above_usd_month: {}, default_usd_month: '1', when_unpriced: true}, "
-    "sre: {criticalities: []}}\n"
+    "approvals: {rules: [{rule: cost-limit, groups: finops, when: {delta_above_usd_month: '1'}}]}\n"
 )
 
 

@@ -21,8 +21,10 @@ from provisioner.domain.run import RunKind
 from tests.domain.documents import change, estimate_with, plan_of
 
 APPROVALS = {
-    "finops": {"above_usd_month": {}, "default_usd_month": "1", "when_unpriced": True},
-    "sre": {"criticalities": []},
+    "rules": [
+        {"rule": "cost-limit", "groups": "finops", "when": {"delta_above_usd_month": "1"}},
+        {"rule": "unpriced", "groups": "finops", "when": {"unpriced": True}},
+    ],
 }
 CONTEXT = Context(
     item="postgres",

@@ -308,7 +308,7 @@ class TestTheSection:
         assert GuardrailPolicy().rules == (no_data_loss("sre"),)
 
     def test_names_its_groups_with_their_places(self) -> None:
-        rules = read(one(), one(rule="s", level="soft-mandatory", override_group="dba"))
+        rules = read(one(), one(rule="s", level="soft-mandatory", override_group="platform"))
         assert list(GuardrailPolicy(rules).groups()) == [
-            (("guardrails", "rules", 1, "override_group"), "dba")
+            (("guardrails", "rules", 1, "override_group"), "platform")
         ]

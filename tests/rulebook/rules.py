@@ -12,8 +12,8 @@ from provisioner.rulebook import file
 HEAD = """\
 version: 1
 approvals:
-  finops: {above_usd_month: {}, default_usd_month: "1", when_unpriced: true}
-  sre: {criticalities: []}
+  rules:
+  - {rule: cost-limit, groups: finops, when: {any: [{delta_above_usd_month: "1"}, {unpriced: true}]}}
 guardrails:
   rules:
 """

@@ -132,9 +132,7 @@ class TestWhatIsGiven:
             "{environment: staging, resources: [{address: aws_db_instance.x, type: aws_db_instance, "
             "after: {storage_encrypted: true}}]}"
         )
-        expected = (
-            "{findings: [{rule: cost-cap, level: advisory}], approvals: [{group: finops, rule: unpriced}]}"
-        )
+        expected = "{approvals: [{group: finops, rule: unpriced}]}"
         assert run(given, expected) == ()
 
     def test_gives_resources_the_tags_that_follow_unless_they_set_their_own(self) -> None:

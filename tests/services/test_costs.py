@@ -27,6 +27,7 @@ def database(instance_class: str, tags: Mapping[str, str]) -> dict[str, Any]:
         "storage_type": "gp3",
         "allocated_storage": 20,
         "backup_retention_period": 1,
+        "storage_encrypted": True,
         "tags_all": dict(tags),
     }
 

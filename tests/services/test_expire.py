@@ -21,6 +21,7 @@ from tests.services.conftest import Order, applied, decide, planned
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+NOTHING_ASKED = {"escalated": 0, "reminded": 0, "reviews_overdue": 0}
 QUARTER = timedelta(minutes=15)
 
 
@@ -98,7 +99,12 @@ class TestTheWarnings:
         renew.renew(
             workspace.pk, ttl_days=20, justification="", actor=org.developer, now=NOW + 9 * DAY + 2 * HOUR
         )
-        assert look(NOW + 10 * DAY, workspace) == {"plans_expired": 0, "warned": 0, "destroyed": 0}
+        assert look(NOW + 10 * DAY, workspace) == {
+            "plans_expired": 0,
+            "warned": 0,
+            "destroyed": 0,
+            **NOTHING_ASKED,
+        }
         look(NOW + 23 * DAY, workspace)
         assert workspace.warned_days == 7
 
@@ -113,7 +119,7 @@ class TestTheWarnings:
 class TestAfterDaysOfDowntime:
     def test_what_was_never_warned_of_is_warned_of_and_lives_a_day_longer(self, workspace: Workspace) -> None:
         back = NOW + 15 * DAY
-        assert look(back, workspace) == {"plans_expired": 0, "warned": 1, "destroyed": 0}
+        assert look(back, workspace) == {"plans_expired": 0, "warned": 1, "destroyed": 0, **NOTHING_ASKED}
         assert workspace.expires_at == back + DAY
         assert mails.subjects() == ["orders-db expires tomorrow"]
         assert look(back + DAY - QUARTER, workspace)["destroyed"] == 0
@@ -130,7 +136,12 @@ class TestAfterDaysOfDowntime:
     ) -> None:
         look(NOW + 3 * DAY, workspace)
         mails.forget()
-        assert look(NOW + 15 * DAY, workspace) == {"plans_expired": 0, "warned": 0, "destroyed": 1}
+        assert look(NOW + 15 * DAY, workspace) == {
+            "plans_expired": 0,
+            "warned": 0,
+            "destroyed": 1,
+            **NOTHING_ASKED,
+        }
         assert mails.subjects() == ["orders-db has expired and is being destroyed"]
 
 
@@ -263,6 +274,7 @@ class TestAPlanThatNobodyDecidesOn:
 
     def test_expires_after_fourteen_days_and_its_people_are_told(self, waiting: Run) -> None:
         assert expire.expire(now=NOW + 14 * DAY - HOUR)["plans_expired"] == 0
+        mails.forget()  # reminders
         assert expire.expire(now=NOW + 14 * DAY)["plans_expired"] == 1
         waiting.refresh_from_db()
         assert waiting.status == RunStatus.EXPIRED
@@ -283,9 +295,9 @@ class TestAPlanThatNobodyDecidesOn:
         text = Path(settings.DRAWBRIDGE_POLICY_FILE).read_text()
         settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "policy.yaml"
         settings.DRAWBRIDGE_POLICY_FILE.write_text(
-            text.replace("expire_after_days: 14", "expire_after_days: 3")
+            text.replace("expire_after_days: 14", "expire_after_days: 8")
         )
-        assert expire.expire(now=NOW + 3 * DAY)["plans_expired"] == 1
+        assert expire.expire(now=NOW + 8 * DAY)["plans_expired"] == 1
 
     def test_stays_where_it_is_on_a_workspace_on_hold(self, waiting: Run, org: Organisation) -> None:
         hold.hold(waiting.workspace_id, reason="x", actor=org.sre, now=NOW)

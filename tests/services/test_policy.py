@@ -98,7 +98,7 @@ class TestAnEdit:
         policy.current()
         problems = PolicyStanding.objects.get().refused["problems"]
         line = next(i for i, text in enumerate(SHIPPED.splitlines(), 1) if "criticalities: [" in text)
-        assert ("approvals.sre.criticality", line) in [(p["place"], p["line"]) for p in problems]
+        assert ("approvals.rules[2].when.criticality", line) in [(p["place"], p["line"]) for p in problems]
 
     def test_that_cannot_be_read_and_has_none_before_it_is_said(
         self, org: Organisation, tmp_path: Path, settings: Any

@@ -110,10 +110,8 @@ class TestApprove:
         stale, first = propose(org, OTHER), propose(org)
         approve(first, second)
         assert review.is_stale(stale)
-        assert [change.key for change in review.changed_since(stale)] == [
-            "approvals.finops.above_usd_month.production"
-        ]
-        with pytest.raises(review.StaleBase, match=r"approvals\.finops\.above_usd_month\.production changed"):
+        assert [change.key for change in review.changed_since(stale)] == ["approvals.rules[cost-limit]"]
+        with pytest.raises(review.StaleBase, match=r"approvals\.rules\[cost-limit\] changed"):
             approve(stale, second)
         assert PolicyProposal.objects.get(pk=stale.pk).state == "open"
         base = policy.current().digest
@@ -135,7 +133,12 @@ class TestApprove:
 
     def test_is_refused_when_a_group_is_gone_meanwhile(self, org: Organisation, second: User) -> None:
         Group.objects.create(name="security")
-        proposal = propose(org, SHIPPED.replace("recovery_group: sre", "recovery_group: security"))
+        proposal = propose(
+            org,
+            SHIPPED.replace("recovery_group: sre", "recovery_group: security").replace(
+                "[finops, sre, platform]", "[finops, sre, platform, security]"
+            ),
+        )
         Group.objects.get(name="security").delete()
         with pytest.raises(InvalidPolicy, match="problem"):
             approve(proposal, second)

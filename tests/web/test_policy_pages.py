@@ -61,7 +61,10 @@ def policy_text() -> str:
 class TestThePolicy:
     def test_is_told_to_everybody_in_words(self, sign_in: SignIn) -> None:
         page = text_of(sign_in("outsider").get("/policy/"))
-        assert "In production, finops decides when a plan adds more than 300 USD a month." in page
+        assert (
+            "groups: finops; when: (delta above usd month (development 100, staging 250, production 300"
+            in page
+        )
         assert policy.current().digest[:12] in page
         assert "Try a change" not in page
         assert "Try a change" in text_of(sign_in("finops").get("/policy/"))
@@ -71,20 +74,18 @@ class TestThePolicy:
     ) -> None:
         policy.current()
         settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "policy.yaml"
-        settings.DRAWBRIDGE_POLICY_FILE.write_text(
-            SHIPPED.replace("when_unpriced: true", "when_unpriced: maybe")
-        )
+        settings.DRAWBRIDGE_POLICY_FILE.write_text(SHIPPED.replace("unpriced: true", "unpriced: maybe"))
         page = text_of(sign_in("developer").get("/policy/"))
-        line = next(i for i, text in enumerate(SHIPPED.splitlines(), 1) if "when_unpriced: true" in text)
+        line = next(i for i, text in enumerate(SHIPPED.splitlines(), 1) if "unpriced: true" in text)
         assert "A newer edit cannot be used" in page
-        assert f"Line {line} approvals.finops.when_unpriced" in page
+        assert f"Line {line} approvals.rules[1].when.unpriced" in page
 
     def test_is_linked_from_a_run_that_it_judged(self, sign_in: SignIn, order: Order) -> None:
         run = order()
         page = sign_in("developer").get(f"/runs/{run.pk}/").content.decode()
         assert f'href="/policy/versions/{run.policy_digest}/"' in page
         version = sign_in("developer").get(f"/policy/versions/{run.policy_digest}/")
-        assert "when_unpriced: true" in version.content.decode()
+        assert "unpriced: true" in version.content.decode()
 
     def test_is_not_found_by_a_digest_of_nothing(self, sign_in: SignIn) -> None:
         assert sign_in("developer").get(f"/policy/versions/{'0' * 64}/").status_code == 404
@@ -99,20 +100,20 @@ class TestTrying:
 
     def test_shows_problems_beside_their_lines(self, author: Client) -> None:
         typed = fields(author.get("/policy/try/"))
-        bad = SHIPPED.replace("when_unpriced: true", "when_unpriced: maybe")
+        bad = SHIPPED.replace("unpriced: true", "unpriced: maybe")
         answer = author.post("/policy/try/", {**typed, "text": bad, "act": "propose"})
         page = text_of(answer)
-        line = next(i for i, text in enumerate(SHIPPED.splitlines(), 1) if "when_unpriced: true" in text)
+        line = next(i for i, text in enumerate(SHIPPED.splitlines(), 1) if "unpriced: true" in text)
         assert answer.status_code == 422
-        assert f"{line} when_unpriced: maybe approvals.finops.when_unpriced" in page
-        assert "when_unpriced: maybe" in fields(answer)["text"]  # what was typed stays
+        assert f"{line} unpriced: maybe approvals.rules[1].when.unpriced" in page
+        assert "unpriced: maybe" in fields(answer)["text"]  # what was typed stays
         assert not PolicyProposal.objects.exists()
 
     def test_shows_what_it_changes_its_tests_and_a_dry_run(self, author: Client, order: Order) -> None:
         order()
         typed = fields(author.get("/policy/try/"))
         page = text_of(author.post("/policy/try/", {**typed, "text": CHANGED, "act": "dry-run"}))
-        assert "more than 1 USD a month" in page
+        assert "(development 1, staging 250" in page
         assert "1 run judged by both policies" in page
         assert "Newly asks finops 1" in page
         assert "failed a small database in development asks nobody" in page
@@ -148,7 +149,7 @@ class TestAProposal:
         address = f"/policy/proposals/{proposal.pk}/"
         assert "another platform engineer approves it" in text_of(author.get(address))
         page = other.get(address)
-        assert "more than 1 USD a month" in text_of(page)
+        assert "(development 1, staging 250" in text_of(page)
         sent = {"digest": fields(page)["digest"], "comment": "agreed"}
         own = author.post(f"{address}approve/", sent)
         assert (own.status_code, "You cannot approve your own" in text_of(own)) == (403, True)

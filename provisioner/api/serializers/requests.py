@@ -69,10 +69,25 @@ class NewRequestSerializer(AskSerializer):
 class ExpectedStepSerializer(serializers.Serializer[Any]):
     """A group that would have to decide, and why."""
 
-    group = serializers.CharField(read_only=True)
+    group = serializers.CharField(read_only=True, help_text="The first of those whose members may decide.")
+    others = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Further groups whose members may decide."
+    )
+    quorum = serializers.IntegerField(
+        read_only=True, help_text="How many different people must decide in favour."
+    )
     rule = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     verdict_needed = serializers.ChoiceField(choices=["approve", "override"], read_only=True)
+
+
+class UsedOverrideSerializer(serializers.Serializer[Any]):
+    """A finding that an earlier override covers, so that nobody is asked about it."""
+
+    rule = serializers.CharField(source="finding.rule", read_only=True)
+    where = serializers.CharField(source="finding.where", read_only=True)
+    override = serializers.IntegerField(source="by.key", read_only=True)
+    until = serializers.DateTimeField(source="by.until", read_only=True)
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -108,6 +123,12 @@ class EvaluationSerializer(serializers.Serializer[Any]):
     line_items = LineItemSerializer(many=True, read_only=True)
     unpriced = UnpricedSerializer(many=True, read_only=True)
     approvals_expected = ExpectedStepSerializer(many=True, read_only=True)
+    approvals_unasked = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Within which limits it stays, where nobody is asked.",
+    )
+    overrides_used = UsedOverrideSerializer(many=True, read_only=True)
     unit_cost_effect = serializers.JSONField(
         read_only=True, allow_null=True, help_text="Null until unit-cost KPIs are kept for the service."
     )

@@ -24,6 +24,7 @@ from provisioner.domain import plan as plans
 from provisioner.domain.run import CANCELABLE, DISCARDABLE, RETRYABLE, TERMINAL, RunStatus
 from provisioner.models import ApprovalStep, Run, RunPlan
 from provisioner.models.run import KIND_CHOICES, STATUS_CHOICES
+from provisioner.services.approve import IN_FAVOUR
 from provisioner.services.recover import Ended, Verdict
 
 WAIT_MAX_S = 60
@@ -39,28 +40,79 @@ class DecisionSerializer(serializers.Serializer[Any]):
     """What somebody decided on a step."""
 
     approver = serializers.CharField(source="approver.username", read_only=True)
-    verdict = serializers.ChoiceField(choices=["approve", "reject", "override"], read_only=True)
+    on_behalf_of = serializers.CharField(
+        source="on_behalf_of.username",
+        read_only=True,
+        default=None,
+        help_text="Who delegated the decision to them.",
+    )
+    verdict = serializers.ChoiceField(
+        choices=["approve", "override", "reject", "request_changes"], read_only=True
+    )
     comment = serializers.CharField(read_only=True)
+    keep_days = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="How long the override was to stay in force; null: for this run.",
+    )
     plan_digest = serializers.CharField(read_only=True)
     decided_at = serializers.DateTimeField(read_only=True)
 
 
+class ReviewSerializer(serializers.Serializer[Any]):
+    """The look afterwards at a step that was skipped by break-glass."""
+
+    id = serializers.IntegerField(source="pk", read_only=True)
+    due_at = serializers.DateTimeField(read_only=True)
+    verdict = serializers.CharField(
+        read_only=True, help_text="acknowledged, objected, or empty while it is due."
+    )
+    comment = serializers.CharField(read_only=True)
+    reviewer = serializers.CharField(source="reviewer.username", read_only=True, default=None)
+    on_behalf_of = serializers.CharField(source="on_behalf_of.username", read_only=True, default=None)
+    decided_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
 class StepSerializer(serializers.Serializer[Any]):
-    """A group that must decide on the current plan. `step` and `plan_digest` go into the decision."""
+    """A decision that the current plan needs. `step` and `plan_digest` go into it."""
 
     step = serializers.IntegerField(source="pk", read_only=True)
-    group = serializers.CharField(read_only=True)
+    group = serializers.CharField(read_only=True, help_text="The first of `groups`.")
+    groups = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Members of any of them may decide."
+    )
+    escalated_to = serializers.CharField(
+        read_only=True, help_text="The one of `groups` that was asked later."
+    )
+    quorum = serializers.IntegerField(
+        read_only=True, help_text="How many different people must decide in favour."
+    )
+    decided = serializers.SerializerMethodField(help_text="How many have.")
     rule = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     verdict_needed = serializers.ChoiceField(choices=["approve", "override"], read_only=True)
     plan_digest = serializers.CharField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
-    decision = serializers.SerializerMethodField()
+    settled_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    settled_how = serializers.CharField(
+        read_only=True, help_text="decided, break_glass, withdrawn, or empty while it is open."
+    )
+    decisions = DecisionSerializer(many=True, read_only=True)
+    decision = serializers.SerializerMethodField(help_text="The newest of `decisions`.")
+    review = serializers.SerializerMethodField()
+
+    def get_decided(self, step: ApprovalStep) -> int:
+        return sum(one.verdict in IN_FAVOUR for one in step.decisions.all())
 
     @extend_schema_field(DecisionSerializer(allow_null=True))
     def get_decision(self, step: ApprovalStep) -> Any:
-        decision = getattr(step, "decision", None)
-        return None if decision is None else DecisionSerializer(decision).data
+        decisions = list(step.decisions.all())
+        return DecisionSerializer(decisions[-1]).data if decisions else None
+
+    @extend_schema_field(ReviewSerializer(allow_null=True))
+    def get_review(self, step: ApprovalStep) -> Any:
+        review = getattr(step, "review", None)
+        return None if review is None else ReviewSerializer(review).data
 
 
 class RunSerializer(serializers.Serializer[Any]):

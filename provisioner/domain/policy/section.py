@@ -99,6 +99,13 @@ class Section:
             inner = self.value[key]
         return Section(inner, (*self.place, key), self.reading)
 
+    def inner(self, place: Place) -> Section:
+        """Return the part at a place under this one."""
+        part = self
+        for step in place:
+            part = part.at(step)
+        return part
+
     def fields(self) -> Mapping[str, object]:
         """Return the part as a mapping; empty when it is not set or is none (which is a problem)."""
         if self.value is None:

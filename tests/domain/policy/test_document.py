@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.domain.approval_when import Above, Limits, Measure
 from provisioner.domain.policy import document
 from provisioner.domain.policy.section import PolicyError
 
@@ -17,12 +18,18 @@ def least(**other: Any) -> dict[str, Any]:
 
 def approvals() -> dict[str, Any]:
     return {
-        "finops": {
-            "above_usd_month": {"production": "300"},
-            "default_usd_month": "100",
-            "when_unpriced": True,
-        },
-        "sre": {"criticalities": ["tier-1"]},
+        "rules": [
+            {
+                "rule": "cost-limit",
+                "groups": "finops",
+                "when": {"delta_above_usd_month": {"production": "300", "default": "100"}},
+            },
+            {
+                "rule": "production-criticality",
+                "groups": "sre",
+                "when": {"production": True, "criticalities": ["tier-1"]},
+            },
+        ]
     }
 
 
@@ -33,7 +40,8 @@ class TestAPolicy:
         assert policy.lifetime.max_days == {"development": 90}
         assert policy.approvals.expire_after_days == 14
         assert policy.approvals.recovery_group == "sre"
-        assert policy.approvals.rules.finops_above_usd_month == {"production": Decimal(300)}
+        limits = Limits({"production": Decimal(300)}, Decimal(100))
+        assert policy.approvals.rules.rules[0].when == (Above(Measure.DELTA, limits),)
 
     @pytest.mark.parametrize("version", [2, "1", True, 1.5])
     def test_of_another_format_is_refused(self, version: object) -> None:
