@@ -165,6 +165,8 @@ class ExpectedStep:
     reason: str
     verdict_needed: str = "approve"
     rule: str = ""
+    others: tuple[str, ...] = ()
+    quorum: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +221,9 @@ class UpgradeEvaluation(Evaluation):
     differences: tuple[Difference, ...] = ()
 
 
+IN_FAVOUR = ("approve", "override")
+
+
 @dataclass(frozen=True)
 class Decision:
     """What somebody decided on a step."""
@@ -231,7 +236,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A group that must decide on the current plan."""
+    """A decision that the current plan needs: of `quorum` people in any of `groups`."""
 
     step: int
     group: str
@@ -240,7 +245,30 @@ class Step:
     plan_digest: str
     created_at: datetime
     rule: str = ""
+    groups: tuple[str, ...] = ()
+    quorum: int = 1
+    decided: int = 0
+    settled_at: datetime | None = None
+    settled_how: str = ""
+    decisions: tuple[Decision, ...] = ()
     decision: Decision | None = None
+
+    @property
+    def who(self) -> tuple[str, ...]:
+        """The groups whose members may decide."""
+        return self.groups or (self.group,)
+
+    @property
+    def said(self) -> tuple[Decision, ...]:
+        """What was decided so far."""
+        return self.decisions or ((self.decision,) if self.decision else ())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is still asked."""
+        if self.settled_at is not None or any(one.verdict not in IN_FAVOUR for one in self.said):
+            return False
+        return len(self.said) < self.quorum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,6 +421,8 @@ class WaitingStep(Step, Document):
     unpriced_count: int = 0
     findings: tuple[Finding, ...] = ()
     can_decide: bool = False
+    barred: str | None = None
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
