@@ -61,10 +61,10 @@ deny contains message if {
 """
 
 RUN_REGO = """
-import json, pathlib, sys, regopy
+import pathlib, sys, regopy
 rego = regopy.Interpreter()
 rego.add_module("policy", pathlib.Path(sys.argv[1]).read_text())
-rego.set_input(json.loads(pathlib.Path(sys.argv[2]).read_text()))
+rego.set_input_term(pathlib.Path(sys.argv[2]).read_text())
 found = rego.query("data.main.deny")
 print(len(str(found)))
 """

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
+from provisioner.domain.approval_when import Case
 from provisioner.domain.context import Context
 from provisioner.domain.cost import Estimate
 from provisioner.domain.guardrails_subject import Subject
@@ -95,6 +96,15 @@ def base(
     }
     if plan is not None:
         document["counts"] = asdict(plan.counts())
+    return document
+
+
+def of_case(case: Case) -> dict[str, object]:
+    """Return what an expression of an approval rule sees: all but parameters and resources."""
+    point = "parameters" if case.counts is None else "plan"
+    document = base(point, case.context, {}, case.estimate, case.delta_usd_month, None)
+    if case.counts is not None:
+        document["counts"] = asdict(case.counts)
     return document
 
 

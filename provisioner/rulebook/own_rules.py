@@ -17,6 +17,8 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO
 
+from provisioner.domain import policy_input
+from provisioner.domain.approval_when import Case
 from provisioner.domain.guardrails_own import Answer, Failed, Objection
 from provisioner.domain.policy.guardrail_rules import GuardrailRule
 from provisioner.domain.policy.guardrail_settings import Cel, Rego
@@ -34,6 +36,10 @@ READ_BYTES_S = 10_000_000  # of a document, by the process, on a slow machine
 BATCH = 200
 
 _PROCESS = Path(__file__).with_name("evaluator_process.py")
+
+
+class ExpressionFailed(Exception):
+    """An expression gave neither true nor false; the text says why."""
 
 
 class EvaluatorGone(Exception):
@@ -150,6 +156,26 @@ class OwnRules:
             process, deadline_s = self.rego, self._deadline_rego_s
         else:
             raise TypeError(f"{rule.kind} has no expression")
+        return self._ask(name, asked, items, process, deadline_s)
+
+    def holds(self, expression: str, case: Case) -> bool:
+        """Tell whether an expression in CEL holds for a case of approval. Raises ExpressionFailed."""
+        asked = {"do": "cel", "expression": expression, "base": policy_input.of_case(case)}
+        [answer] = self._ask(("", expression), asked, [{}], self.cel, self._deadline_cel_s)
+        if isinstance(answer, Failed):
+            raise ExpressionFailed(answer.reason)
+        if any(objection.what for objection in answer):
+            raise ExpressionFailed("it gave a text, neither true nor false.")
+        return not answer
+
+    def _ask(
+        self,
+        name: tuple[str, object],
+        asked: Mapping[str, object],
+        items: Sequence[Mapping[str, object]],
+        process: EvaluatorProcess,
+        deadline_s: float,
+    ) -> Sequence[Answer]:
         until = self._resting.get(name, 0.0)
         answers: list[Answer] = []
         for start in range(0, len(items), BATCH):
@@ -158,7 +184,7 @@ class OwnRules:
                 answers.extend([Failed("it took too long, or broke its process.")] * len(batch))
                 continue
             try:
-                said = process.ask(asked | {"items": batch}, deadline_s)
+                said = process.ask({**asked, "items": batch}, deadline_s)
             except EvaluatorGone:
                 until = self._resting[name] = time.monotonic() + REST_S
                 answers.extend([Failed("it took too long, or broke its process.")] * len(batch))

@@ -112,7 +112,13 @@ def run(
     def on_broken(rule: str, error: Exception) -> None:
         broken.append(f"the rule {rule} broke: {error!r}")
 
-    tools = Tools(book=book, taggable=taggable, on_broken=on_broken, evaluate=own_rules.evaluate)
+    tools = Tools(
+        book=book,
+        taggable=taggable,
+        on_broken=on_broken,
+        evaluate=own_rules.evaluate,
+        expression=own_rules.evaluate.holds,
+    )
     for case in cases:
         broken.clear()
         said = _judge(case.given, policy, tools)

@@ -143,6 +143,7 @@ def tools_for(manifest: Manifest, *, run_id: str = "") -> Tools:
         taggable=policy.taggable,
         on_broken=on_broken,
         evaluate=own_rules.evaluate,
+        expression=own_rules.evaluate.holds,
     )
 
 

@@ -43,7 +43,10 @@ def write_policy(tmp_path: Path, settings: Any) -> WritePolicy:
     path = tmp_path / "policy.yaml"
     written: dict[str, Any] = copy.deepcopy(SHIPPED)
 
-    def write(groups: list[str] | None = None, **approvals: Any) -> None:
+    def write(
+        groups: list[str] | None = None, guardrails: dict[str, Any] | None = None, **approvals: Any
+    ) -> None:
+        written["guardrails"] = written["guardrails"] if guardrails is None else guardrails
         written["groups"] = groups or written["groups"]
         written["approvals"] |= approvals
         path.write_text(yaml.safe_dump(written, sort_keys=False))

@@ -279,8 +279,9 @@ class TestAnOverride:
     """A development database without backups: a soft guardrail's finding that sre may set aside."""
 
     @pytest.fixture
-    def kept(self, order: Order, org: Organisation, fake: FakeEngine) -> Override:
+    def kept(self, order: Order, org: Organisation, fake: FakeEngine, write_policy: WritePolicy) -> Override:
         """Have an unprotected database made, whose override stays in force for ten days."""
+        write_policy(guardrails={"rules": []})  # that of the item's own manifest is enough
         run = order(deletion_protection=False)
         decide(run, "finops", org.finops)
         decide(run, "sre", org.sre, "override", keep_days=10)
@@ -369,9 +370,10 @@ class TestAnOverride:
     def test_of_a_rule_for_one_run_alone_is_not_kept(
         self, order: Order, org: Organisation, write_policy: WritePolicy
     ) -> None:
+        write_policy(guardrails={"rules": []})
         run = order(deletion_protection=False)
         rule = next(found["rule"] for found in run.findings if found["level"] == "soft-mandatory")
-        write_policy(overrides={"max_days": 30, "once_only": [rule]}, rules=[])
+        write_policy(guardrails={"rules": []}, overrides={"max_days": 30, "once_only": [rule]}, rules=[])
         other = order("other-db", deletion_protection=False)
         step = step_of(other, "sre")
         with pytest.raises(approve.InvalidDecision, match="holds for this run alone"):

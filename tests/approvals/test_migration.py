@@ -9,7 +9,6 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from provisioner.models import ApprovalStep
 from tests.approvals.conftest import Order, now
 from tests.conftest import Organisation
 
@@ -48,8 +47,8 @@ class TestStepsOfBefore:
                     step_id=step.pk, run_id=run.pk, approver_id=org.finops.pk, verdict=verdict,
                     plan_digest=step.plan_digest, decided_at=decided_at,
                 )  # fmt: skip
-        migrate(after)
-        found = [ApprovalStep.objects.get(run=run, group="finops") for run in runs]
+        steps = migrate(after).get_model("provisioner", "ApprovalStep").objects
+        found = [steps.get(run_id=run.pk, group="finops") for run in runs]
         assert [(step.settled_at, step.settled_how) for step in found] == [
             (decided_at, "decided"),
             (None, ""),

@@ -129,9 +129,10 @@ class TestASelfApproval:
         assert not DueReview.objects.exclude(verdict="").exists()
 
     def test_is_not_made_of_an_override_that_one_granted(
-        self, order: Order, org: Organisation, fake: FakeEngine
+        self, order: Order, org: Organisation, fake: FakeEngine, write_policy: WritePolicy
     ) -> None:
         """Who set a rule aside for others orders by that rule like everybody else."""
+        write_policy(guardrails={"rules": []})
         first = order(deletion_protection=False)
         Override.objects.create(
             workspace=first.workspace,

@@ -5,17 +5,22 @@ from provisioner.domain.plan import parse_plan
 from provisioner.domain.tags import PROVENANCE, REQUIRED, check_tags, derive_tags
 from tests.domain.documents import change, load, plan_of
 
-TAGS = derive_tags(
-    service="orders",
-    team="shop",
-    cost_center="cc-100",
-    environment="production",
-    criticality="tier-1",
-    workspace_id="ws-1",
-    request_id="rq-1",
-    item="postgres",
-    version="1.0.0",
-)
+
+def derived() -> dict[str, str]:
+    return derive_tags(
+        service="orders",
+        team="shop",
+        cost_center="cc-100",
+        environment="production",
+        criticality="tier-1",
+        workspace_id="ws-1",
+        request_id="rq-1",
+        item="postgres",
+        version="1.0.0",
+    )
+
+
+TAGS = derived()
 WHY = (
     "Cost showback, ownership and incident routing read these tags; "
     "a resource without them belongs to nobody."
@@ -31,13 +36,14 @@ def check(*changes: dict[str, object]) -> list[tuple[str, Level, str]]:
 
 class TestDeriveTags:
     def test_sets_every_required_and_provenance_tag(self) -> None:
-        assert set(TAGS) == {*REQUIRED, *PROVENANCE}
-        assert TAGS["managed-by"] == "drawbridge"
-        assert TAGS["catalog-item"] == "postgres@1.0.0"
-        assert TAGS["drawbridge-request"] == "rq-1"
+        tags = derived()
+        assert set(tags) == {*REQUIRED, *PROVENANCE}
+        assert tags["managed-by"] == "drawbridge"
+        assert tags["catalog-item"] == "postgres@1.0.0"
+        assert tags["drawbridge-request"] == "rq-1"
 
     def test_sets_each_to_what_it_stands_for(self) -> None:
-        assert TAGS == {
+        assert derived() == {
             "service": "orders",
             "team-owner": "shop",
             "cost-center": "cc-100",

@@ -21,8 +21,10 @@ POLICY = policy_file.read(
     b"""
 version: 1
 approvals:
-  finops: {above_usd_month: {production: "300"}, default_usd_month: "100", when_unpriced: true}
-  sre: {criticalities: [tier-1]}
+  rules:
+    - {rule: cost-limit, groups: finops, when: {delta_above_usd_month: {production: "300", default: "100"}}}
+    - {rule: unpriced, groups: finops, when: {unpriced: true}}
+    - {rule: production-criticality, groups: sre, when: {production: true, criticalities: [tier-1]}}
 guardrails:
   rules:
     - {rule: no-data-loss, kind: no-data-loss, level: soft-mandatory, override_group: sre, why: Data is lost.}

@@ -22,8 +22,8 @@ CHANGED = SHIPPED.replace("recovery_group: sre", "recovery_group: platform")
 SMALL = """---
 version: 1
 approvals:
-  finops: {above_usd_month: {}, default_usd_month: "100", when_unpriced: true}
-  sre: {criticalities: [tier-1]}
+  rules:
+  - {rule: cost-limit, groups: finops, when: {delta_above_usd_month: "100"}}
 
 time_to_live:
   max_days: {}

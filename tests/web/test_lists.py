@@ -15,7 +15,7 @@ from tests.web.conftest import Order, SignIn
 
 class TestLists:
     @pytest.mark.parametrize(
-        ("name", "queries"), [("runs", 6), ("workspaces", 6), ("approvals", 8), ("home", 12)]
+        ("name", "queries"), [("runs", 6), ("workspaces", 6), ("approvals", 9), ("home", 13)]
     )
     def test_ask_the_database_as_often_for_many_rows_as_for_one(
         self,

@@ -55,7 +55,9 @@ def developer(sign_in: SignIn, postgres: CatalogItemVersion, tmp_path: Path, set
     """Return a developer's browser; the shipped policy and more rules are in force."""
     shipped = Path(configured.DRAWBRIDGE_POLICY_FILE).read_text()
     settings.DRAWBRIDGE_POLICY_FILE = tmp_path / "policy.yaml"
-    settings.DRAWBRIDGE_POLICY_FILE.write_text(shipped.replace("  rules:\n", f"  rules:{RULES}", 1))
+    settings.DRAWBRIDGE_POLICY_FILE.write_text(
+        shipped.replace("guardrails:\n  rules:\n", f"guardrails:\n  rules:{RULES}", 1)
+    )
     return sign_in("developer")
 
 

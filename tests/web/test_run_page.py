@@ -114,7 +114,7 @@ class TestTheRunPage:
     ) -> None:
         run = order("production")
         client = sign_in("finops")
-        with django_assert_max_num_queries(18):  # type: ignore[operator]
+        with django_assert_max_num_queries(21):  # type: ignore[operator]
             client.get(page(run))
 
 

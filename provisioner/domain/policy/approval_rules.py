@@ -231,6 +231,7 @@ def _when(section: Section) -> tuple[Condition, ...]:
         elif key in set(Sign):
             found.append(Shows(Sign(key), part.flag(True)))
         elif key == _CEL:
+            part.compiled("cel", part.value)
             found.append(Expressed(part.text()))
         elif key == _ANY:
             found.append(_any(part))
