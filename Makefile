@@ -157,11 +157,11 @@ checkov: $(CHECKOV_STAMP) ## Look through the golden paths for what is insecure
 	CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true $(CHECKOV_HOME)/bin/checkov \
 		--directory terraform_modules --framework terraform --skip-download --compact --quiet
 
-# Everything on SQLite with a broker in memory; then, on PostgreSQL and Redis, what they could do differently.
+# Everything on SQLite with a broker in memory; beside it, on PostgreSQL and Redis, what they could do differently.
 # Only the pure core is traced for coverage, and only by its own tests: tracing slows every test down.
 SERVICE_TESTS := tests/delivery tests/races tests/services/test_sweep.py
-# Each of these waits for real processes: one at a time on each side, wherever it stands. The tables are made from the
-# models, which is quicker; the migrations are tested on SQLite, and `makemigrations --check` holds both together.
+# Each of these waits for real processes: one at a time on each side, wherever it stands. Tables are made from the models,
+# which is quicker; `make thorough` and the demo make them by the migrations, and `makemigrations --check` holds both together.
 SERVICE_ARGS ?= -n 3 --dist load --no-migrations
 
 .PHONY: pytest
@@ -173,7 +173,7 @@ pytest: install ## The tests, with the branch coverage of the pure core
 
 .PHONY: pytest-main
 pytest-main: install
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not postgres and not thorough" --ignore=tests/domain
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --no-migrations -m "not postgres and not thorough" --ignore=tests/domain
 
 # Mostly waits, so it goes beside the others; what it prints is kept until it ends.
 .PHONY: pytest-services

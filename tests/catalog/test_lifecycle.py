@@ -273,6 +273,7 @@ def migrate(transactional_db: None) -> Iterator[Callable[[str], Any]]:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
+@pytest.mark.thorough
 class TestTheMigration:
     OLD, NEW = "0002_origins_of_versions", "0004_known_lifecycles_and_maturities"
 

