@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from portal.cli import commands
-from portal.cli.failures import ExitCode, Failure, Shown
+from portal.cli.failures import ExitCode, Failure, ReaderGone, Shown
 from portal.cli.root import drawbridge
 from portal.cli.session import Session
 from portal.cli.terminal import Terminal, harmless
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         session.terminal.flush()
         return code if isinstance(code, int) else ExitCode.DONE
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         return _broken_pipe()
     except Exception as error:
         try:

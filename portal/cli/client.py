@@ -174,10 +174,25 @@ class Client:
         return self._pages("approvals/", docs.WaitingStep, filters)
 
     def decide(
-        self, run_id: str, *, step: int, verdict: str, plan_digest: str, comment: str = ""
+        self,
+        run_id: str,
+        *,
+        step: int,
+        verdict: str,
+        plan_digest: str,
+        comment: str = "",
+        keep_days: int | None = None,
     ) -> docs.Decided:
-        """Decide on a step of the plan with this digest, and on no other."""
-        body = {"step": step, "verdict": verdict, "plan_digest": plan_digest, "comment": comment}
+        """Decide on a step of the plan with this digest, and on no other.
+
+        An override stays in force on the workspace for `keep_days`; without, it counts for this run alone.
+        """
+        body: dict[str, Any] = {
+            "step": step,
+            "verdict": verdict,
+            "plan_digest": plan_digest,
+            "comment": comment,
+        } | ({"keep_days": keep_days} if keep_days else {})
         return self._post(f"runs/{part(run_id)}/approvals/", body, docs.Decided)
 
     # --- Workspaces ---------------------------------------------------------------------------------------

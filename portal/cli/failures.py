@@ -81,6 +81,12 @@ class Shown(Failure):
     """What was asked about is not in order, and the answer that was shown says so: nothing more is to be said."""
 
 
+class ReaderGone(Failure):
+    """Whoever read the output went away."""
+
+    exit_code = ExitCode.BROKEN_PIPE
+
+
 class TimedOut(Failure):
     """The time that --timeout allows was up first; the run goes on."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from portal.cli.client import Client
-from portal.cli.documents import LogLine, RunDetail
+from portal.cli.documents import IN_FAVOUR, LogLine, RunDetail
 from portal.cli.failures import Refused, RunFailed, TimedOut, Unreachable
 from portal.cli.wording import span, succeeded, words
 
@@ -140,9 +140,7 @@ def outcome(run: RunDetail, *, until: str = TERMINAL) -> None:
         return
     why = run.error_summary
     if not why:
-        said = [
-            step.decision for step in run.approvals if step.decision and step.decision.verdict == "reject"
-        ]
+        said = [one for step in run.approvals for one in step.said if one.verdict not in IN_FAVOUR]
         why = f"{said[0].approver}: {said[0].comment}" if said else ""
     what_next = f"Read its log: drawbridge runs log {run.id}" if run.status == "errored" else ""
     raise RunFailed(

@@ -22,7 +22,7 @@ SECTIONS = {
     "Begin": ("login", "logout", "whoami", "profiles", "completion"),
     "Order": ("catalog", "evaluate", "order", "update", "upgrade", "destroy"),
     "Follow": ("runs",),
-    "Decide": ("approvals", "approve", "reject", "override"),
+    "Decide": ("approvals", "approve", "reject", "request-changes", "override"),
     "Look": ("workspaces", "outputs", "costs", "export"),
     "Other pipelines": ("policy",),
 }
@@ -39,7 +39,7 @@ class Sections(click.Group):
             rows = [(name, command.get_short_help_str(70)) for name, command in found if command is not None]
             if rows:
                 with formatter.section(title):
-                    formatter.write_dl(rows, col_max=14)
+                    formatter.write_dl(rows, col_max=18)
 
 
 @common

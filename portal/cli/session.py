@@ -16,7 +16,7 @@ import click
 from portal.cli import profiles
 from portal.cli.client import Client
 from portal.cli.documents import Document
-from portal.cli.failures import Misuse
+from portal.cli.failures import Misuse, ReaderGone
 from portal.cli.profiles import Connection, Profiles
 from portal.cli.terminal import Terminal, harmless, styled
 from portal.cli.transport import RETRIES, Call, Transport
@@ -179,7 +179,10 @@ def command(
         @functools.wraps(function)
         @click.pass_context
         def run(ctx: click.Context, *args: Any, **kwargs: Any) -> None:
-            function(ctx.ensure_object(Session), *args, **kwargs)
+            try:
+                function(ctx.ensure_object(Session), *args, **kwargs)
+            except BrokenPipeError:
+                raise ReaderGone("Nobody reads the output any more") from None  # click would end with 1
 
         return group.command(*names, **attributes)(common(run))
 

@@ -43,8 +43,11 @@ def harmless(text: object, *, lines: bool = False) -> str:
     Control characters (escape sequences begin with one), marks that turn the direction of reading and other invisible
     format characters are written as `\\x1b`, `\\u202e`. `lines` keeps line ends; tabs are spaces.
     """
+    whole = str(text)
+    if whole.isascii() and whole.isprintable():
+        return whole
     kept = []
-    for char in str(text).replace("\t", "    "):
+    for char in whole.replace("\t", "    "):
         if (char == "\n" and lines) or (char != "\n" and not _obeyed(char)):
             kept.append(char)
         elif char == "\n":
@@ -89,7 +92,12 @@ class Terminal:
 
     def say(self, *parts: str | Text, err: bool = False) -> None:
         """Write one line."""
-        (self.err if err else self.out).print(joined(*parts), soft_wrap=True, highlight=False, markup=False)
+        console = self.err if err else self.out
+        if console.is_terminal:
+            console.print(joined(*parts), soft_wrap=True, highlight=False, markup=False)
+        else:  # many lines of a log go this way: nothing is to be styled or measured
+            plain = (part.plain if isinstance(part, Text) else harmless(part, lines=True) for part in parts)
+            console.file.write("".join(plain) + "\n")
 
     def prose(self, text: str | Text, *, indent: int = 0, err: bool = False) -> None:
         """Write a paragraph, wrapped at a width that reads well."""

@@ -71,9 +71,9 @@ class Screen:
         self._terminal.say(*parts, err=err)
         if run.status == "needs_approval":
             for step in run.approvals:
-                if step.decision is None:
+                if step.is_open:
                     self._terminal.prose(
-                        joined(styled(step.group, "head"), f": {step.reason}"), indent=4, err=err
+                        joined(styled(" or ".join(step.who), "head"), f": {step.reason}"), indent=4, err=err
                     )
             self._terminal.say(styled(f"    drawbridge approve {run.id}", "label"), err=err)
 

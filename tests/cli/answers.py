@@ -27,7 +27,15 @@ STEP: dict[str, Any] = {
     "verdict_needed": "approve",
     "plan_digest": DIGEST,
     "created_at": AT,
+    "groups": ["finops"],
+    "escalated_to": "",
+    "quorum": 1,
+    "decided": 0,
+    "settled_at": None,
+    "settled_how": "",
+    "decisions": [],
     "decision": None,
+    "review": None,
 }
 RUN: dict[str, Any] = {
     "target": "sandbox",
@@ -92,7 +100,7 @@ PLAN: dict[str, Any] = RUN_DETAIL["plan"] | {
     "output_names": ["endpoint"],
 }  # fmt: skip
 WAITING_STEP: dict[str, Any] = {
-    **{name: value for name, value in STEP.items() if name != "decision"},
+    **{name: value for name, value in STEP.items() if name not in ("decision", "review")},
     "target": "sandbox",
     "run": RUN,
     "criticality": "tier-1",
@@ -101,6 +109,8 @@ WAITING_STEP: dict[str, Any] = {
     "findings": [],
     "justification": "Go-live",
     "can_decide": True,
+    "barred": None,
+    "on_behalf_of": None,
 }
 WORKSPACE: dict[str, Any] = {
     "target": "sandbox",

@@ -281,11 +281,19 @@ class TestNotAllowed:
 
     def test_is_4_for_a_decision_of_others(self, signed_in: Call, httpserver: HTTPServer) -> None:
         httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_json(RUN_DETAIL)
-        httpserver.expect_request("/api/v1/approvals/", query_string="decidable=true").respond_with_json(
-            page()
+        httpserver.expect_request("/api/v1/approvals/").respond_with_json(
+            page({**answers.WAITING_STEP, "can_decide": False, "barred": "own_order"})
         )
         ended = signed_in("approve", RUN_ID, "--yes")
-        assert (ended.code, "for others to decide" in ended.err) == (4, True)
+        assert (ended.code, "You ordered it yourself." in ended.err) == (4, True)
+
+    def test_is_4_where_nobody_is_asked_any_more(self, signed_in: Call, httpserver: HTTPServer) -> None:
+        settled = {**STEP, "settled_at": answers.AT, "settled_how": "break_glass"}
+        httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_json(
+            {**RUN_DETAIL, "approvals": [settled]}
+        )
+        ended = signed_in("approve", RUN_ID, "--yes")
+        assert (ended.code, "There is nothing to decide" in ended.err) == (4, True)
 
 
 class TestADecision:
@@ -296,6 +304,7 @@ class TestADecision:
             (["approve", "--plan-digest", "d" * 12], {"verdict": "approve", "comment": ""}),
             (["approve", "--group", "finops"], {"verdict": "approve", "comment": ""}),
             (["reject", "--comment", "Too dear."], {"verdict": "reject", "comment": "Too dear."}),
+            (["request-changes", "-m", "Smaller."], {"verdict": "request_changes", "comment": "Smaller."}),
         ],
     )
     def test_is_about_the_plan_that_was_shown(
@@ -312,6 +321,42 @@ class TestADecision:
         assert ended.code == 0, ended.err
         shown = ended.out
         assert shown.index("It adds 378.30 USD a month.") < shown.index("multi_az") < shown.index("as finops")
+
+    def test_to_override_can_stay_in_force(self, signed_in: Call, httpserver: HTTPServer) -> None:
+        override = {**STEP, "verdict_needed": "override"}
+        httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_json(
+            {**RUN_DETAIL, "approvals": [override]}
+        )
+        httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/plan/").respond_with_json(answers.PLAN)
+        body = {
+            "step": 7,
+            "plan_digest": DIGEST,
+            "verdict": "override",
+            "comment": "Agreed.",
+            "keep_days": 30,
+        }
+        decided = {"step": 7, "verdict": "override", "approver": "sre", "run": answers.RUN}
+        httpserver.expect_request(
+            f"/api/v1/runs/{RUN_ID}/approvals/", method="POST", json=body
+        ).respond_with_json(decided, status=201)
+        argv = ("override", RUN_ID, "--yes", "-g", "finops", "-m", "Agreed.", "--keep-days", "30")
+        assert signed_in(*argv).code == 0
+
+    @pytest.mark.parametrize(
+        ("decided", "shown"),
+        [(0, "is asked to approve  0 of 2"), (1, "is asked to approve  1 of 2"), (2, "approved by fin")],
+    )
+    def test_may_need_several_people(
+        self, decided: int, shown: str, signed_in: Call, httpserver: HTTPServer
+    ) -> None:
+        decision = {"approver": "fin", "verdict": "approve", "comment": "Yes", "decided_at": answers.AT}
+        step = {**STEP, "quorum": 2, "groups": ["finops", "lead"], "decisions": [decision] * decided}
+        httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_json(
+            {**RUN_DETAIL, "approvals": [step]}
+        )
+        ended = signed_in("runs", "show", RUN_ID)
+        assert f"finops or lead  {shown}" in ended.out
+        assert ended.out.count("“Yes”") == decided
 
     def test_is_not_taken_on_another_plan(self, signed_in: Call, portal: HTTPServer) -> None:
         ended = signed_in("approve", RUN_ID, "--yes", "--plan-digest", "e" * 64)
@@ -331,7 +376,7 @@ class TestADecision:
     def test_asks_as_which_group_where_there_are_several(
         self, signed_in: Call, httpserver: HTTPServer
     ) -> None:
-        second = {**STEP, "step": 8, "group": "sre"}
+        second = {**STEP, "step": 8, "group": "sre", "groups": ["sre", "oncall"]}
         httpserver.expect_request(f"/api/v1/runs/{RUN_ID}/").respond_with_json(
             {**RUN_DETAIL, "approvals": [STEP, second]}
         )
@@ -340,7 +385,11 @@ class TestADecision:
             page(waiting, {**waiting, "step": 8, "group": "sre"})
         )
         ended = signed_in("approve", RUN_ID, "--yes")
-        assert (ended.code, "finops and sre" in ended.err, "--group" in ended.err) == (2, True, True)
+        assert (ended.code, "finops and sre or oncall" in ended.err, "--group" in ended.err) == (
+            2,
+            True,
+            True,
+        )
 
 
 class TestChanges:

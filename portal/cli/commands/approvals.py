@@ -11,7 +11,7 @@ import click
 
 from portal.cli import named
 from portal.cli.client import Client
-from portal.cli.documents import RunDetail, Step
+from portal.cli.documents import IN_FAVOUR, RunDetail, Step
 from portal.cli.failures import Misuse, NotYours, Refused
 from portal.cli.root import drawbridge
 from portal.cli.session import Session, command, common
@@ -21,7 +21,19 @@ from portal.cli.views.findings import findings, heading
 from portal.cli.wording import status_text, words
 
 _STEPS_LOOKED_AT = 1000
-_PAST = {"approve": "Approved", "reject": "Rejected", "override": "Overridden"}
+_PAST = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "override": "Overridden",
+    "request_changes": "Changes requested",
+}
+_BARS = {
+    "own_order": "You ordered it yourself.",
+    "not_a_member": "You are in none of the groups that are asked.",
+    "delegator_ordered": "You could only stand in for the person who ordered it.",
+    "decided_this": "You have decided this already.",
+    "decided_other": "You have decided another step of this plan.",
+}
 
 
 @common
@@ -86,16 +98,49 @@ def reject(session: Session, run: str, group: str | None, comment: str, yes: boo
     _decide(session, run, "reject", group=group, comment=comment, yes=yes, digest=digest)
 
 
-@command(drawbridge, "override")
+@command(drawbridge, "request-changes")
 @click.argument("run")
 @decision_options
-def override(session: Session, run: str, group: str | None, comment: str, yes: bool, digest: str) -> None:
+def request_changes(
+    session: Session, run: str, group: str | None, comment: str, yes: bool, digest: str
+) -> None:
+    """Send RUN back: the run ends, and --comment says what to change."""
+    _decide(session, run, "request_changes", group=group, comment=comment, yes=yes, digest=digest)
+
+
+@command(drawbridge, "override")
+@click.argument("run")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(1, 3650),
+    help="Let it stay in force on the workspace so many days (default: for this run alone).",
+)
+@decision_options
+def override(
+    session: Session,
+    run: str,
+    keep_days: int | None,
+    group: str | None,
+    comment: str,
+    yes: bool,
+    digest: str,
+) -> None:
     """Let RUN pass in spite of a soft-mandatory finding. Needs --comment."""
-    _decide(session, run, "override", group=group, comment=comment, yes=yes, digest=digest)
+    _decide(
+        session, run, "override", group=group, comment=comment, yes=yes, digest=digest, keep_days=keep_days
+    )
 
 
 def _decide(
-    session: Session, given: str, verdict: str, *, group: str | None, comment: str, yes: bool, digest: str
+    session: Session,
+    given: str,
+    verdict: str,
+    *,
+    group: str | None,
+    comment: str,
+    yes: bool,
+    digest: str,
+    keep_days: int | None = None,
 ) -> None:
     """Show, ask, and decide on exactly the plan that was shown."""
     terminal = session.terminal
@@ -106,7 +151,7 @@ def _decide(
             fix="Add --yes, and --plan-digest to say on which plan.",
         )
     if not comment and verdict != "approve" and not terminal.interactive:
-        raise Misuse(f"A reason is needed to {verdict}", fix='Give it: --comment "…".')
+        raise Misuse(f"A reason is needed to {words(verdict)}", fix='Give it: --comment "…".')
     client = session.client()
     run = client.run(named.run_id(client, given))
     step = _step(client, run, verdict, group)
@@ -124,15 +169,22 @@ def _decide(
     if not comment and verdict != "approve":
         comment = click.prompt("Reason", err=True)
     if not yes:
-        click.confirm(f"\n{verdict.capitalize()} as {harmless(step.group)}?", abort=True, err=True)
+        click.confirm(
+            f"\n{words(verdict).capitalize()} as {harmless(_as(step, group))}?", abort=True, err=True
+        )
     decided = client.decide(
-        run.id, step=step.step, verdict=verdict, plan_digest=step.plan_digest, comment=comment
+        run.id,
+        step=step.step,
+        verdict=verdict,
+        plan_digest=step.plan_digest,
+        comment=comment,
+        keep_days=keep_days,
     )
 
     def show() -> None:
-        sign, style = ("bad", "bad") if verdict == "reject" else ("ok", "good")
+        sign, style = ("ok", "good") if verdict in IN_FAVOUR else ("bad", "bad")
         session.terminal.say(
-            styled(f"{session.terminal.sign(sign)} {_PAST[verdict]} as {step.group}", style),
+            styled(f"{session.terminal.sign(sign)} {_PAST[verdict]} as {_as(step, group)}", style),
             f"  {decided.run.name}: ",
             status_text(decided.run.status),
             styled(f"  plan {step.plan_digest[:12]}", "label"),
@@ -141,11 +193,18 @@ def _decide(
     session.show(decided, show)
 
 
+def _as(step: Step, group: str | None) -> str:
+    return group or " or ".join(step.who)
+
+
 def _step(client: Client, run: RunDetail, verdict: str, group: str | None) -> Step:
     """Return the step to decide. Raises NotYours, Misuse."""
-    waiting = [step for step in run.approvals if step.decision is None and (not group or step.group == group)]
+    waiting = [step for step in run.approvals if step.is_open and (not group or group in step.who)]
     if not waiting:
-        asked = ", ".join(sorted({step.group for step in run.approvals if step.decision is None})) or "nobody"
+        asked = (
+            ", ".join(sorted({name for step in run.approvals if step.is_open for name in step.who}))
+            or "nobody"
+        )
         raise NotYours(
             f"There is nothing to decide{f' for {harmless(group)}' if group else ''}",
             why=f"The {words(run.kind)} of {run.name} is {words(run.status)}; asked is {asked}.",
@@ -153,25 +212,29 @@ def _step(client: Client, run: RunDetail, verdict: str, group: str | None) -> St
         )
     if group:
         return _fitting(waiting, verdict)
-    own = {step.step for step in islice(client.approvals(decidable=True), _STEPS_LOOKED_AT)}
-    mine = [step for step in waiting if step.step in own]
+    queue = islice(client.approvals(team=run.team, environment=run.environment), _STEPS_LOOKED_AT)
+    known = {row.step: row for row in queue if row.run.id == run.id}
+    mine = [step for step in waiting if step.step in known and known[step.step].can_decide]
     if not mine:
-        asked = "; ".join(f"{step.group}: {step.reason}" for step in waiting)
+        bars = {known[step.step].barred or "" for step in waiting if step.step in known}
+        why = " ".join(_BARS[bar] for bar in sorted(bars) if bar in _BARS)
+        asked = "; ".join(f"{' or '.join(step.who)}: {step.reason}" for step in waiting)
         raise NotYours(
             "This is for others to decide",
-            why=f"Nobody decides on an order of their own, nor for a group they are not in. Asked is {asked}",
+            why=f"{why} Asked is {asked}".strip(),
             fix=f"Send them the run: {run.id}",
         )
-    groups = sorted({step.group for step in mine})
-    if len(groups) > 1:
-        raise Misuse(f"You are asked as {' and '.join(groups)}", fix="Say as which with --group.")
+    if len(mine) > 1:
+        groups = sorted({" or ".join(step.who) for step in mine})
+        if len(groups) > 1:
+            raise Misuse(f"You are asked as {' and '.join(groups)}", fix="Say as which with --group.")
     return _fitting(mine, verdict)
 
 
 def _fitting(steps: Sequence[Step], verdict: str) -> Step:
     """Return the first step that takes the verdict. Raises Misuse."""
     for step in steps:
-        if verdict == "reject" or step.verdict_needed == verdict:
+        if verdict not in IN_FAVOUR or step.verdict_needed == verdict:
             return step
     needed = steps[0].verdict_needed
     raise Misuse(
@@ -201,7 +264,7 @@ def _present(session: Session, client: Client, run: RunDetail, step: Step) -> No
             ("Service", f"{run.service} of team {run.team}, {run.environment}"),
             ("Ordered", f"by {run.requester}"),
             ("Reason", run.justification or styled("none given", "warn")),
-            ("You decide", joined(styled(step.group, "mark"), f": {step.reason}")),
+            ("You decide", joined(styled(" or ".join(step.who), "mark"), f": {step.reason}")),
         ]
     )
     terminal.say("")

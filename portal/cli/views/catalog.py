@@ -144,8 +144,10 @@ def evaluation(terminal: Terminal, found: Evaluation, given: Mapping[str, Any]) 
     heading(terminal, "Who will be asked")
     for step in found.approvals_expected:
         verb = "overrides" if step.verdict_needed == "override" else "approves"
+        groups = " or ".join((step.group, *step.others))
+        many = f" ({step.quorum} people)" if step.quorum > 1 else ""
         terminal.prose(
-            joined(f"{terminal.sign('dot')} ", styled(step.group, "head"), f" {verb}: {step.reason}"),
+            joined(f"{terminal.sign('dot')} ", styled(groups, "head"), f" {verb}{many}: {step.reason}"),
             indent=2,
         )
     if not found.approvals_expected:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from portal.cli.documents import LogLine, Plan, ResourceChange, Run, RunDetail, Step, WaitingStep
+from portal.cli.documents import IN_FAVOUR, LogLine, Plan, ResourceChange, Run, RunDetail, Step, WaitingStep
 from portal.cli.named import SHORT_ID
 from portal.cli.terminal import Terminal, harmless, joined, styled
 from portal.cli.views.findings import costs, findings, heading, short
@@ -31,6 +31,12 @@ from portal.cli.wording import (
 _WIDE = 130
 # From here on the approval queue has room for requesters.
 _ROOMY = 105
+_PAST = {
+    "approve": "approved",
+    "override": "overridden",
+    "reject": "rejected",
+    "request_changes": "changes requested",
+}
 _CHANGES_SHOWN = 40
 _ATTRIBUTES_SHOWN = 8
 
@@ -144,26 +150,29 @@ def queue_text(found: RunDetail) -> str:
 def steps(terminal: Terminal, rows: Iterable[Step], *, now: datetime) -> None:
     """Write who decided and who is still asked."""
     for row in rows:
-        decision = row.decision
-        if decision is None:
-            sign, style, said = "warn", "warn", f"is asked to {row.verdict_needed}"
-        elif decision.verdict == "reject":
-            sign, style, said = (
-                "bad",
-                "bad",
-                f"rejected by {decision.approver}, {when(decision.decided_at, now=now)}",
+        count = f"  {len(row.said)} of {row.quorum}" if row.quorum > 1 else ""
+        groups = " or ".join(row.who)
+        if row.is_open:
+            asked = f"is asked to {row.verdict_needed}{count}"
+            terminal.say(styled(f"  {terminal.sign('warn')} ", "warn"), styled(groups, "head"), f"  {asked}")
+        elif not row.said:
+            terminal.say(
+                styled(f"  {terminal.sign('dot')} ", "label"),
+                styled(groups, "head"),
+                f"  {words(row.settled_how)}",
             )
-        else:
-            done = {"approve": "approved", "override": "overridden"}.get(decision.verdict, decision.verdict)
-            sign, style, said = (
-                "ok",
-                "good",
-                f"{done} by {decision.approver}, {when(decision.decided_at, now=now)}",
+        for decision in row.said:
+            good = decision.verdict in IN_FAVOUR
+            sign, style = ("ok", "good") if good else ("bad", "bad")
+            done = _PAST.get(decision.verdict, words(decision.verdict))
+            terminal.say(
+                styled(f"  {terminal.sign(sign)} ", style),
+                styled(groups, "head"),
+                f"  {done} by {decision.approver}, {when(decision.decided_at, now=now)}",
             )
-        terminal.say(styled(f"  {terminal.sign(sign)} ", style), styled(row.group, "head"), f"  {said}")
+            if decision.comment:
+                terminal.prose(f"“{decision.comment}”", indent=4)
         terminal.prose(styled(row.reason, "label"), indent=4)
-        if decision is not None and decision.comment:
-            terminal.prose(f"“{decision.comment}”", indent=4)
 
 
 def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> None:
@@ -183,7 +192,7 @@ def queue(terminal: Terminal, rows: Iterable[WaitingStep], *, now: datetime) -> 
         [
             (
                 ident(terminal, row.run.id),
-                styled(row.group, "mark" if row.can_decide else "label"),
+                styled(" or ".join(row.who), "mark" if row.can_decide else "label"),
                 styled(f"{words(row.run.kind)} {row.run.name}", "head"),
                 row.run.environment,
                 counted(row.counts),
