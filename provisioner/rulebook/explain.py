@@ -52,6 +52,24 @@ PHRASES: Mapping[tuple[str, ...], tuple[str, Phrase]] = {
         "Escalation",
         lambda key, value: f"{value} is asked when nobody decides, and may decide then.",
     ),
+    ("approvals", "break_glass", "groups"): (
+        "Emergencies",
+        lambda key, value: (
+            f"In an emergency, people of {value} may have a plan applied before it is approved."
+        ),
+    ),
+    ("approvals", "break_glass", "people"): (
+        "Emergencies",
+        lambda key, value: f"It takes {value} different people, none of them the requester.",
+    ),
+    ("approvals", "break_glass", "review_within_hours"): (
+        "Emergencies",
+        lambda key, value: f"What was skipped is reviewed within {value} hours.",
+    ),
+    ("approvals", "break_glass", "environments"): (
+        "Emergencies",
+        lambda key, value: f"That holds in: {value}.",
+    ),
     ("approvals", "override_group"): (
         "Who overrides",
         lambda key, value: f"{value} may override a soft-mandatory finding whose rule names no group.",

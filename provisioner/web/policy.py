@@ -31,6 +31,7 @@ from provisioner.web.requests import signed_in
 HISTORY = 20
 PROPOSALS = 100
 TITLES = {
+    "groups": "Groups",
     "tags": "Tags",
     "guardrails": "Guardrails",
     "approvals": "Approvals",
