@@ -81,7 +81,7 @@ class TestStopping:
         directory.init()
         directory.sandbox.run("fail", "--type", "aws_db_instance", "--kind", "hang", "--message", "stuck")
         process = directory.start("apply", "-auto-approve")
-        wait_until(lambda: directory.sandbox.rows("list", "--type", "aws_sns_topic"), "the topic")
+        wait_until(lambda: not directory.sandbox.rows("fail", "--list"), "the fault to be taken")
         assert "creating RDS DB Instance (first): stuck" in directory.interrupt(process)
         assert directory.provider_processes() == []
 
