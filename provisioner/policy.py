@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -121,13 +122,17 @@ def _stamp_of(path: Path) -> Stamp:
         if path.is_dir()
         else [path]
     )
-    files += sorted((path if path.is_dir() else path.parent).rglob("*.rego"))
+    files += _named.get(path, ())
     found = []
     for one in files:
         with contextlib.suppress(OSError):
             stat = one.stat()
-            found.append((one.name, stat.st_mtime_ns, stat.st_size))
+            found.append((str(one), stat.st_mtime_ns, stat.st_size))
     return tuple(found)
+
+
+# What each policy was last seen to name beside it, with the folders that this lies in: an edit of it is one too.
+_named: dict[Path, tuple[Path, ...]] = {}
 
 
 @lru_cache(maxsize=4)
@@ -142,15 +147,21 @@ def _read_policy(path: str, stamp: Stamp) -> Loaded | tuple[Problem, ...]:
 
 def read_policy(path: Path) -> Loaded:
     """Read a policy from a file, or from the files of a folder. Raises PolicyError."""
+    folder = path if path.is_dir() else path.parent
     try:
         if path.is_dir():
             names = [one for one in path.iterdir() if one.suffix in policy_file.ENDINGS and one.is_file()]
-            return policy_file.load_folder({one.name: _bytes(one) for one in names}, beside=path)
-        return policy_file.load(_bytes(path), path.name, beside=path.parent)
+            loaded = policy_file.load_folder({one.name: _bytes(one) for one in names}, beside=path)
+        else:
+            loaded = policy_file.load(_bytes(path), path.name, beside=folder)
     except OSError as error:
         raise PolicyError(
             Problem("", 0, f"{path} cannot be read: {error.strerror}.", "Put the policy there.")
         ) from None
+    enclosed = loaded.data.get("files")
+    files = {folder / name for name in enclosed} if isinstance(enclosed, Mapping) else set()
+    _named[path] = tuple(sorted(files | {file.parent for file in files}))
+    return loaded
 
 
 def _bytes(path: Path) -> bytes:

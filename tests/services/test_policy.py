@@ -222,3 +222,22 @@ class TestWhatIsInForce:
         PolicyStanding.objects.update(version=version)
         with pytest.raises(ImproperlyConfigured, match="cannot be read by this version of the portal"):
             policy.current()
+
+
+class TestAFileThatThePolicyNames:
+    def test_is_a_part_of_it_and_an_edit_of_it_is_seen(self, file: Path) -> None:
+        beside = file.parent / "rego"
+        beside.mkdir()
+        (beside / "own.rego").write_text(
+            'package main\n\nimport rego.v1\n\ndeny contains "one" if { false }\n'
+        )
+        rule = "guardrails:\n  rules:\n    - {rule: own, kind: rego, level: advisory, why: Ours., with: {file: rego}}\n"
+        file.write_text(SHIPPED.replace("guardrails:\n  rules:\n", rule, 1))
+        before = policy.current()
+        assert "own" in {one.rule for one in before.guardrails.rules}
+        (beside / "own.rego").write_text(
+            'package main\n\nimport rego.v1\n\ndeny contains "another" if { false }\n'
+        )
+        after = policy.current()
+        assert after.digest != before.digest
+        assert "another" in str(next(one for one in after.guardrails.rules if one.rule == "own"))
